@@ -1,0 +1,3 @@
+module github.com/leader-elector/leader-elector
+
+go 1.26
