@@ -1,0 +1,391 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// knowledge is what this candidate knows of the lock object.
+type knowledge struct {
+	read    bool // a consistent read was answered once
+	present bool
+	rec     Record
+	since   time.Duration // when rec's version had been decoded here
+	newest  Version       // of all news, deletions included
+	watched Version       // the newest that the watch brought
+	longest time.Duration // the longest lease duration known on this lock
+
+	lagging  bool          // the watch has not brought rec yet
+	lagSince time.Duration // since when, or when that was last mended
+	buried   bool          // a missing lock was reported
+
+	restored bool // rec was first read after etcd went back in time (law 12)
+	missing  bool // the first consistent read found no lock (law 10)
+	slack    bool // the lock that is now missing was last held by a foreign candidate
+	restarts int  // writes in a row that restarted patience without renewing
+
+	offer      string        // nonce of the offer seen last
+	offerSince time.Duration // when it was first seen
+}
+
+// source says how news came, which decides what it may prove.
+type source int
+
+const (
+	fromWatch source = iota
+	fromRead
+	fromSwap
+)
+
+// answered takes the answer to the request under way; any other is ignored.
+func (m *Machine) answered(a Answer) {
+	f := m.flight
+	if f == nil || a.Op != f.op {
+		return
+	}
+	m.flight = nil
+	switch a.Outcome {
+	case OK:
+		m.succeeded(f, a.Record)
+	case Absent:
+		m.notThere(f)
+	case Conflict:
+		m.conflicted(f)
+	case Refused:
+		m.failed(a.RetryAfter)
+	default:
+		if !f.isRead {
+			m.mustRead = true
+		}
+		m.failed(a.RetryAfter)
+	}
+}
+
+func (m *Machine) succeeded(f *flight, rec Record) {
+	m.failures, m.quiet = 0, 0
+	if f.isRead {
+		m.mustRead = false
+		m.lock.read = true
+		m.schedulePoll()
+		m.learn(rec, fromRead, f.floor)
+		return
+	}
+	if !m.shows(f, &rec) {
+		// A 200 that does not show this very write proves nothing (law 1).
+		m.mustRead = true
+		m.failed(0)
+		return
+	}
+	m.conflicts, m.swapQuiet = 0, 0
+	if f.release {
+		m.freed()
+	}
+	m.learn(rec, fromSwap, f.floor)
+}
+
+// shows says whether the answer's body is the write that was asked for.
+func (m *Machine) shows(f *flight, rec *Record) bool {
+	if rec.Seal != nil && rec.Seal.Nonce == f.nonce {
+		return true
+	}
+	if rec.Acceptance != nil && rec.Acceptance.By == m.cfg.ID && rec.Acceptance.Start == m.cfg.Start && rec.Acceptance.Offer == f.nonce {
+		return true
+	}
+	return rec.tombstone() && rec.Tombstone == f.nonce
+}
+
+// notThere takes a 404. Only a read that no newer news overtook proves that the
+// lock is gone.
+func (m *Machine) notThere(f *flight) {
+	if !f.isRead || m.lock.newest > f.floor {
+		m.mustRead = true
+		m.failed(0)
+		return
+	}
+	m.mustRead = false
+	if !m.lock.read {
+		m.lock.read, m.lock.missing = true, true
+	}
+	m.schedulePoll()
+	m.gone("the lock is missing")
+}
+
+// gone forgets the record of a lock that was deleted. Whoever led by it may
+// still act, so its durations are kept.
+func (m *Machine) gone(why string) {
+	if m.lock.present {
+		m.lock.slack = m.lock.rec.foreign()
+	}
+	m.lock.present = false
+	m.lock.rec = Record{}
+	clear(m.writes)
+	if m.leading {
+		m.end(Lost, why)
+	}
+	m.orderly = false
+	m.answerOffer(why)
+}
+
+// conflicted takes a 409. It may be my own committed write, so only a
+// consistent read decides.
+func (m *Machine) conflicted(f *flight) {
+	m.failures, m.quiet = 0, 0
+	m.mustRead = true
+	m.conflicts++
+	if m.conflicts > 1 {
+		m.swapQuiet = m.now.Boot + m.backoff(m.conflicts-1)
+	}
+}
+
+// failed backs off after a request that brought no news.
+func (m *Machine) failed(after time.Duration) {
+	m.failures++
+	wait := m.backoff(m.failures - 1)
+	limit := m.cfg.TTL
+	if m.leading {
+		limit = m.cfg.RenewEvery
+	}
+	m.quiet = m.now.Boot + max(wait, min(after, limit))
+	m.schedulePoll()
+}
+
+// backoff doubles from one failure to the next up to a second, with jitter.
+// The first is free: a fresh connection often mends it.
+func (m *Machine) backoff(n int) time.Duration {
+	if n <= 0 {
+		return 0
+	}
+	wait := lastBackoff
+	if n < 6 {
+		wait = min(firstBackoff<<n, lastBackoff)
+	}
+	return m.jittered(wait, 0.5)
+}
+
+// observed takes news from the watch.
+func (m *Machine) observed(o Observation) {
+	if !o.Deleted {
+		m.lock.watched = max(m.lock.watched, o.Record.Version)
+		m.lock.lagging = m.lock.lagging && m.lock.watched < m.lock.newest
+		m.learn(o.Record, fromWatch, 0)
+		return
+	}
+	switch {
+	case o.Record.Version == 0:
+		// A list may come from a lagging cache: a reason to look, no more.
+		m.mustRead = m.mustRead || m.lock.present
+	case o.Record.Version >= m.lock.newest:
+		m.lock.newest, m.lock.watched, m.lock.lagging = o.Record.Version, o.Record.Version, false
+		m.mustRead = true
+		m.gone("the lock was deleted")
+	}
+}
+
+// learn takes what the lock says, in a version that is known to have existed.
+func (m *Machine) learn(rec Record, from source, floor Version) {
+	if from != fromWatch && rec.Version < floor {
+		m.restore(rec)
+		return
+	}
+	if rec.Version < m.lock.newest {
+		return // a lagging cache, or an answer that newer news overtook
+	}
+	if m.lock.present && rec.Version == m.lock.rec.Version && rec.UID == m.lock.rec.UID {
+		return
+	}
+	m.keep(rec)
+	m.confirm()
+	m.judge()
+}
+
+// keep makes rec what is known, and starts patience with it.
+func (m *Machine) keep(rec Record) {
+	k := &m.lock
+	if k.present && sameSaying(&k.rec, &rec) {
+		k.restarts++
+	} else {
+		k.restarts = 0
+	}
+	if rec.Malformed != "" && (!k.present || k.rec.Malformed != rec.Malformed) {
+		m.emit(Report{Kind: LockMalformed, Detail: rec.Malformed})
+	}
+	k.present, k.restored, k.buried = true, false, false
+	k.rec, k.since, k.newest = rec, m.now.Boot, rec.Version
+	if rec.Version > k.watched && !k.lagging {
+		k.lagging, k.lagSince = true, m.now.Boot
+	}
+	if !rec.tombstone() {
+		k.slack = false
+	}
+	k.longest = max(k.longest, rec.Duration)
+	if rec.Seal != nil {
+		k.longest = max(k.longest, rec.Seal.Duration)
+		if o := rec.Seal.Offer; o != nil && o.Nonce != k.offer {
+			k.offer, k.offerSince = o.Nonce, m.now.Boot
+		}
+	}
+	m.conflicts, m.swapQuiet = 0, 0
+	for nonce, w := range m.writes {
+		// A swap on an older version can no longer be committed.
+		if w.on < rec.Version && (rec.Seal == nil || rec.Seal.Nonce != nonce) {
+			delete(m.writes, nonce)
+		}
+	}
+}
+
+// sameSaying says whether two versions say the same of the holder, so that the
+// newer one only restarted patience.
+func sameSaying(a, b *Record) bool {
+	return a.Holder == b.Holder && a.Renewed.Equal(b.Renewed) &&
+		(a.Seal == nil) == (b.Seal == nil) && (a.Seal == nil || a.Seal.Nonce == b.Seal.Nonce)
+}
+
+// mine says whether the record is this very process's (law 6).
+func (m *Machine) mine(r *Record) bool {
+	return !m.lock.restored && r.sealed() && r.Holder == m.cfg.ID && r.Seal.Start == m.cfg.Start
+}
+
+// predecessor says whether the record is that of my own pod's dead process
+// (law 11). Only the owner of the pod's socket knows a PodUID.
+func (m *Machine) predecessor(r *Record) bool {
+	return !m.lock.restored && m.cfg.PodUID != "" && r.sealed() && r.Holder == m.cfg.ID &&
+		r.Seal.PodUID == m.cfg.PodUID && r.Seal.Start != m.cfg.Start
+}
+
+// confirm takes the known record as the proof of a write of mine.
+func (m *Machine) confirm() {
+	rec := &m.lock.rec
+	if rec.Seal == nil {
+		return
+	}
+	w, known := m.writes[rec.Seal.Nonce]
+	if !known {
+		return
+	}
+	if !m.mine(rec) {
+		if rec.released() {
+			m.freed()
+		}
+		return
+	}
+	m.renewAt = w.sent.Boot + m.cfg.RenewEvery - time.Duration(float64(m.cfg.RenewEvery)*renewJitter*w.sent.Jitter)
+	trust := Trust{Sent: w.sent, Length: m.cfg.TTL - m.cfg.Margin, Margin: m.cfg.Margin}
+	switch {
+	case m.leading && m.term == w.term:
+		if trust.Until() > m.trust.Until() {
+			m.trust = trust
+			m.emit(Lead{Term: m.term, Trust: m.trust})
+		}
+	case !m.leading && w.acquire && !w.stale && trust.Holds(m.now):
+		m.begin(w.term, trust)
+	}
+}
+
+// freed takes a confirmed release of mine. A second confirmation changes nothing.
+func (m *Machine) freed() {
+	if m.yielding {
+		m.heldTill = min(m.heldTill, m.now.Boot+yieldSlack)
+	}
+	m.answerOffer("")
+}
+
+// judge draws the consequences of a record that was not known before.
+func (m *Machine) judge() {
+	rec := &m.lock.rec
+	if m.mine(rec) {
+		m.judgeOffer()
+		return
+	}
+	if m.leading {
+		m.end(Lost, m.lossReason(rec))
+	}
+	m.orderly = false
+	if rec.leader() != "" && rec.Holder != m.cfg.ID {
+		m.yielding = false
+	}
+	if m.heir != "" && rec.Holder == m.heir {
+		m.answerOffer("")
+	} else if !rec.released() {
+		m.answerOffer(m.lossReason(rec))
+	}
+	if rec.Holder == m.cfg.ID && !m.predecessor(rec) {
+		m.reportTwin(rec)
+	}
+	if m.lock.restarts == noisyRestarts {
+		m.emit(Report{Kind: PatienceRestart, Detail: fmt.Sprintf(
+			"version %s is write number %d in a row that changed the lock without renewing it", rec.Version, noisyRestarts)})
+	}
+}
+
+func (m *Machine) lossReason(rec *Record) string {
+	switch {
+	case rec.Malformed != "":
+		return "the lock cannot be read: " + rec.Malformed
+	case rec.Holder == "":
+		return "the lock was emptied"
+	case rec.Holder == m.cfg.ID:
+		return "the lock was edited"
+	default:
+		return fmt.Sprintf("the lock names %q", rec.Holder)
+	}
+}
+
+func (m *Machine) reportTwin(rec *Record) {
+	start := "unsealed"
+	if rec.sealed() {
+		start = rec.Seal.Start
+	}
+	if start == m.twin || (rec.Seal != nil && rec.Seal.Start == m.cfg.Start) {
+		return
+	}
+	m.twin = start
+	m.emit(Report{Kind: TwinHolder, Detail: fmt.Sprintf("another process holds the lock as %q; give each candidate its own id", m.cfg.ID)})
+}
+
+// restore takes a read that is older than what was known before it was sent:
+// etcd went back in time. Nothing that was known counts any more (law 12).
+func (m *Machine) restore(rec Record) {
+	detail := fmt.Sprintf("version %s was read after version %s was known", rec.Version, m.lock.newest)
+	m.emit(Report{Kind: EtcdRestored, Detail: detail})
+	if m.leading {
+		m.end(Restored, "the lock's version fell")
+	}
+	m.orderly = false
+	clear(m.writes)
+	clear(m.creates)
+	m.conflicts, m.swapQuiet, m.mustRead = 0, 0, false
+	m.answerOffer(detail)
+	m.lock.present, m.lock.newest, m.lock.watched, m.lock.lagging = false, 0, 0, false
+	m.keep(rec)
+	m.lock.restored = true
+	m.emit(Rewatch{})
+}
+
+// watching notes whether the watch stands; without it the lock is polled.
+func (m *Machine) watching(w Watching) {
+	if m.polling != w.OK {
+		return
+	}
+	m.polling = !w.OK
+	m.schedulePoll()
+}
+
+func (m *Machine) schedulePoll() {
+	m.pollAt = m.now.Boot + m.jittered(min(m.cfg.TTL/5, 2*time.Second), 0.2)
+}
+
+// mendWatch gives up a watch that failed to bring what answers showed: a
+// connection can be dead without a sign.
+func (m *Machine) mendWatch() {
+	k := &m.lock
+	if k.lagging && !m.polling && m.due(k.lagSince+watchLag) {
+		k.lagSince = m.now.Boot + 4*watchLag
+		m.emit(Rewatch{})
+	}
+}
+
+// pollDue says whether the lock must be read because nobody tells us of it. A
+// leader learns from its renewals.
+func (m *Machine) pollDue() bool {
+	return m.polling && !m.leading && m.due(m.pollAt)
+}
