@@ -1,0 +1,56 @@
+# Every target works on a fresh Debian machine with Go. `make help` lists them.
+SHELL       := /bin/bash
+.DEFAULT_GOAL := help
+export CGO_ENABLED ?= 0
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+MODULES     := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard 'go.mod' '*/go.mod'))
+CODE        := $(filter-out %/programs,$(MODULES))
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLANE       := go run -C test/controlplane ./cmd/controlplane
+
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the sidecar for this machine into bin/
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/leader-elector ./cmd/leader-elector
+
+.PHONY: demo
+demo: build ## Show an election and a failover on a real API server (DEMO_KEEP=1 leaves it running)
+	go run -C test/controlplane ./cmd/demo
+
+.PHONY: test
+test: build ## Run every test, against a real control plane (built at the first run)
+	@$(PLANE) build etcd kube-apiserver
+	@set -e; for m in $(CODE); do \
+	  echo "== test $$m"; \
+	  $(PLANE) run -- env -C "$(CURDIR)/$$m" CGO_ENABLED=1 go test -race -timeout 20m ./...; \
+	done
+
+.PHONY: check
+check: ## Check formatting, vet, staticcheck, tidiness and the other platforms, in all modules
+	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files -co --exclude-standard '*.go'); exit 1; }
+	@set -e; for m in $(CODE); do \
+	  echo "== check $$m"; \
+	  go -C $$m vet ./...; \
+	  go -C $$m mod tidy -diff; \
+	  (cd $$m && go run $(STATICCHECK) ./...); \
+	done
+	@set -e; for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+	  echo "== build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./...; \
+	done
+
+.PHONY: sim
+sim: ## Simulate many schedules of several candidates (SEEDS=20000)
+	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run TestSchedules -count=1 -timeout 60m -v
+
+.PHONY: bench
+bench: build ## Measure against client-go's leaderelection in the same run (under 15 minutes)
+	go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector"
+
+.PHONY: clean
+clean: ## Remove what the targets above put into this folder
+	rm -rf bin dist
