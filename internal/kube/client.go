@@ -1,0 +1,216 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// bodyLimit bounds what is read of an answer, and of one event of a watch. Our
+// objects have a few kilobytes.
+const bodyLimit = 1 << 20
+
+// Ref names one object.
+type Ref struct {
+	APIVersion string // "coordination.k8s.io/v1", or "v1"
+	Resource   string // "leases": the plural of the URL
+	Namespace  string
+	Name       string
+}
+
+func (r Ref) groupVersion() (group, version string) {
+	if group, version, ok := strings.Cut(r.APIVersion, "/"); ok {
+		return group, version
+	}
+	return "", r.APIVersion
+}
+
+// collection is the path of all objects of r's kind in its namespace.
+func (r Ref) collection() string {
+	prefix := "/apis/"
+	if !strings.Contains(r.APIVersion, "/") {
+		prefix = "/api/"
+	}
+	return prefix + r.APIVersion + "/namespaces/" + url.PathEscape(r.Namespace) + "/" + r.Resource
+}
+
+func (r Ref) path() string { return r.collection() + "/" + url.PathEscape(r.Name) }
+
+// Client talks to one API server. Its methods may be called concurrently.
+type Client struct {
+	access Access
+	server string // without a slash at its end
+	line   line   // for all requests but the watches', which have their own
+
+	mu      sync.Mutex
+	watches map[*watcher]context.CancelCauseFunc // that connect or are connected
+}
+
+// New makes a client; it connects when it is used.
+func New(a Access) (*Client, error) {
+	u, err := parseServer(a.Server)
+	if err != nil {
+		return nil, err
+	}
+	if a.NewClient == nil {
+		return nil, errors.New("kube: Access.NewClient is nil")
+	}
+	if a.UserAgent == "" {
+		a.UserAgent = "leader-elector"
+	}
+	if a.credential == "" {
+		a.credential = "the server does not accept these credentials"
+	}
+	return &Client{
+		access:  a,
+		server:  u.String(),
+		line:    line{newClient: a.NewClient},
+		watches: make(map[*watcher]context.CancelCauseFunc),
+	}, nil
+}
+
+// Get reads the object consistently: never from a cache that may lag.
+func (c *Client) Get(ctx context.Context, ref Ref) ([]byte, error) {
+	return c.do(ctx, &c.line, call{verb: "get", ref: ref, method: http.MethodGet, path: ref.path(), want: http.StatusOK})
+}
+
+// Create makes the object, and returns it as the server stored it.
+func (c *Client) Create(ctx context.Context, ref Ref, body []byte) ([]byte, error) {
+	return c.do(ctx, &c.line, call{verb: "create", ref: ref, method: http.MethodPost, path: ref.collection(), body: body, want: http.StatusCreated})
+}
+
+// Update replaces exactly the object of the uid and resourceVersion in the
+// body's metadata, and returns it as the server stored it. Without both it
+// refuses: the server would overwrite what others wrote, or create a deleted
+// Lease anew.
+func (c *Client) Update(ctx context.Context, ref Ref, body []byte) ([]byte, error) {
+	var obj object
+	err := json.Unmarshal(body, &obj)
+	if err == nil && (obj.Metadata.UID == "" || obj.Metadata.ResourceVersion == "") {
+		err = errors.New("the update names no uid or no resourceVersion")
+	}
+	if err != nil {
+		return nil, &Error{Verb: "update", Ref: ref, Status: http.StatusUnprocessableEntity, Message: "not sent: " + err.Error(), Err: err, unsent: true}
+	}
+	return c.do(ctx, &c.line, call{verb: "update", ref: ref, method: http.MethodPut, path: ref.path(), body: body, want: http.StatusOK})
+}
+
+// object is what is used of an object here.
+type object struct {
+	Metadata struct {
+		Name            string `json:"name"`
+		UID             string `json:"uid"`
+		ResourceVersion string `json:"resourceVersion"`
+	} `json:"metadata"`
+}
+
+// call is one request to be made.
+type call struct {
+	verb   string
+	ref    Ref
+	method string
+	path   string
+	query  url.Values
+	body   []byte
+	want   int // the only status that is success
+}
+
+// do makes a request and reads its whole answer.
+func (c *Client) do(ctx context.Context, l *line, q call) ([]byte, error) {
+	resp, giveUp, err := c.send(ctx, l, q)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
+	if err == nil && len(body) > bodyLimit {
+		err = fmt.Errorf("the answer is longer than %d bytes", bodyLimit)
+	}
+	if err != nil {
+		giveUp()
+		return nil, c.transportError(ctx, q, err, false)
+	}
+	if resp.StatusCode != q.want {
+		return nil, c.refusal(q.verb, q.ref, resp, body)
+	}
+	return body, nil
+}
+
+// send makes a request up to the head of its answer. giveUp drops the client
+// that it went through; send does so itself on an error and on a 5xx, since a
+// connection may lead to the one API server of several that is ill.
+func (c *Client) send(ctx context.Context, l *line, q call) (resp *http.Response, giveUp func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, c.transportError(ctx, q, err, true)
+	}
+	client, err := l.take()
+	if err != nil {
+		return nil, nil, c.transportError(ctx, q, err, true)
+	}
+	giveUp = func() { l.drop(client) }
+	traced, conn := trace(ctx)
+	req, err := c.request(traced, q)
+	if err != nil {
+		return nil, nil, c.transportError(ctx, q, err, true)
+	}
+	resp, err = client.Do(req)
+	if err != nil {
+		giveUp()
+		var before *unsentError
+		return nil, nil, c.transportError(ctx, q, err, errors.As(err, &before) || conn.neverMade())
+	}
+	if resp.StatusCode >= 500 {
+		giveUp()
+	}
+	return resp, giveUp, nil
+}
+
+func (c *Client) request(ctx context.Context, q call) (*http.Request, error) {
+	u := c.server + q.path
+	if len(q.query) > 0 {
+		u += "?" + q.query.Encode()
+	}
+	var body io.Reader
+	if q.body != nil {
+		body = bytes.NewReader(q.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, q.method, u, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.access.UserAgent)
+	if q.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// transportError makes the error of a request that got no whole answer.
+func (c *Client) transportError(ctx context.Context, q call, err error, unsent bool) *Error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // its prefix repeats the method and the URL
+	}
+	e := &Error{Verb: q.verb, Ref: q.ref, Err: err, unsent: unsent}
+	switch cause := context.Cause(ctx); {
+	case ctx.Err() == nil && unsent:
+		e.Message = fmt.Sprintf("%v; %s", err, c.addressHint())
+	case ctx.Err() == nil:
+		e.Message = fmt.Sprintf("%s: %v", c.server, err)
+	case errors.Is(cause, context.DeadlineExceeded) && unsent:
+		e.Message = "no connection to " + c.server + " in time; " + c.addressHint()
+	case errors.Is(cause, context.DeadlineExceeded):
+		e.Message = "no answer from " + c.server + " in time"
+	default:
+		e.Err, e.Message = cause, cause.Error()
+	}
+	return e
+}
