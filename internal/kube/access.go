@@ -20,7 +20,8 @@ type Access struct {
 	// a connection up is to drop its client, so one that shares its transport
 	// with an earlier client brings the dead connection back. The client adds
 	// the credentials. Its Timeout and its CheckRedirect are ignored: contexts
-	// bound requests, and redirects are not followed.
+	// bound requests, and redirects are not followed. Nil: clients without
+	// credentials, with the system's certificate authorities.
 	NewClient func() (*http.Client, error)
 
 	// Namespace is that of the service account or of the kubeconfig's context;
@@ -47,11 +48,13 @@ func FromServer(server string) (Access, error) {
 	}
 	return Access{
 		Server:     server,
-		NewClient:  func() (*http.Client, error) { return newHTTPClient(&tls.Config{}, nil), nil },
+		NewClient:  plainClient,
 		address:    "--server",
 		credential: "--server sends no credentials: use --kubeconfig, or the address that kubectl proxy prints",
 	}, nil
 }
+
+func plainClient() (*http.Client, error) { return newHTTPClient(&tls.Config{}, nil), nil }
 
 // parseServer takes the URL of an API server.
 func parseServer(server string) (*url.URL, error) {

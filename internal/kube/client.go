@@ -60,7 +60,7 @@ func New(a Access) (*Client, error) {
 		return nil, err
 	}
 	if a.NewClient == nil {
-		return nil, errors.New("kube: Access.NewClient is nil")
+		a.NewClient = plainClient
 	}
 	if a.UserAgent == "" {
 		a.UserAgent = "leader-elector"
