@@ -56,8 +56,8 @@ const (
 	backoffMin    = 100 * time.Millisecond
 	backoffMax    = time.Second
 	retryAfterMax = 10 * time.Second
-	// forbiddenRetry is how soon a mended Role is noticed.
-	forbiddenRetry = 30 * time.Second
+	// forbiddenRetry is how late a mended Role is noticed; half of it at best.
+	forbiddenRetry = 40 * time.Second
 )
 
 var (
