@@ -1,0 +1,143 @@
+package controlplane
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Process is one program of the plane. It can be frozen, killed and started
+// again, at the same ports and with the same data.
+type Process struct {
+	Name string
+
+	path string
+	args []string
+	log  string
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	gone chan struct{} // closed when cmd has been waited for
+}
+
+// starter starts children from one thread that never ends: a child's
+// Pdeathsig is sent when the thread that started it dies, not the process.
+var starter = sync.OnceValue(func() chan func() {
+	jobs := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for job := range jobs {
+			job()
+		}
+	}()
+	return jobs
+})
+
+// Start starts the program unless it runs.
+func (p *Process) Start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alive() {
+		return nil
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(p.path, p.args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Dir = filepath.Dir(p.log)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	done := make(chan error)
+	starter() <- func() { done <- cmd.Start() }
+	if err := <-done; err != nil {
+		return fmt.Errorf("starting %s: %w", p.Name, err)
+	}
+	p.cmd, p.gone = cmd, make(chan struct{})
+	go func(gone chan struct{}) {
+		cmd.Wait()
+		close(gone)
+	}(p.gone)
+	return nil
+}
+
+// alive says whether the program runs (or is frozen). The mutex is held.
+func (p *Process) alive() bool {
+	if p.cmd == nil {
+		return false
+	}
+	select {
+	case <-p.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// PID is that of the running program, or 0.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.alive() {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
+// Pause freezes the program: its connections stay open and silent.
+func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Resume thaws a frozen program.
+func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+
+// Kill ends the program at once and waits until it is gone.
+func (p *Process) Kill() error { return p.end(syscall.SIGKILL, 0) }
+
+// Stop asks the program to end, and insists after a while.
+func (p *Process) Stop() error { return p.end(syscall.SIGTERM, 5*time.Second) }
+
+func (p *Process) signal(sig syscall.Signal) error {
+	pid := p.PID()
+	if pid == 0 {
+		return fmt.Errorf("%s does not run", p.Name)
+	}
+	return syscall.Kill(pid, sig)
+}
+
+func (p *Process) end(sig syscall.Signal, patience time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.alive() {
+		return nil
+	}
+	pid := p.cmd.Process.Pid
+	syscall.Kill(pid, syscall.SIGCONT)
+	if err := syscall.Kill(pid, sig); err != nil {
+		return fmt.Errorf("ending %s: %w", p.Name, err)
+	}
+	if patience > 0 {
+		select {
+		case <-p.gone:
+			return nil
+		case <-time.After(patience):
+		}
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	<-p.gone
+	return nil
+}
+
+// lastWords is the end of the program's log.
+func (p *Process) lastWords() string {
+	data, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return tail(string(data), 15)
+}
