@@ -188,8 +188,17 @@ func TestAFailedRequestLeavesTheWatchAlone(t *testing.T) {
 			}
 			watch(w, r)
 		})
+		clients := 0
+		made := c.access.NewClient
+		c.access.NewClient = func() (*http.Client, error) {
+			clients++
+			return made()
+		}
 		n := watching(t, c)
 		n.expect(t, "listed 5, up")
+		if clients != 1 {
+			t.Errorf("the watch made %d clients, want one of its own", clients)
+		}
 		hang.Store(true)
 		for range 5 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)

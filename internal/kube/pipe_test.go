@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -160,6 +161,9 @@ func (n *news) take() string {
 func (n *news) last() Event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if len(n.events) == 0 {
+		return Event{Err: errors.New("there is no news")}
+	}
 	return n.events[len(n.events)-1]
 }
 
