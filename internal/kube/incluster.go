@@ -21,10 +21,11 @@ const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 // InCluster gives the access of this pod's service account. The token is read
 // again as the kubelet rotates it, the CA with each new client.
 //
-// KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name the server. For
-// tests, LEADER_ELECTOR_POD_ROOT names a directory that stands for the pod's /.
-func InCluster() (Access, error) {
-	return inCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"), os.Getenv("LEADER_ELECTOR_POD_ROOT"))
+// It asks getenv, which is os.Getenv in main, for KUBERNETES_SERVICE_HOST and
+// KUBERNETES_SERVICE_PORT. For tests, LEADER_ELECTOR_POD_ROOT names a directory
+// that stands for the pod's /.
+func InCluster(getenv func(string) string) (Access, error) {
+	return inCluster(getenv("KUBERNETES_SERVICE_HOST"), getenv("KUBERNETES_SERVICE_PORT"), getenv("LEADER_ELECTOR_POD_ROOT"))
 }
 
 func inCluster(host, port, root string) (Access, error) {
