@@ -61,6 +61,9 @@ var (
 	shared     *Plane
 	sharedErr  error
 	sharedOnce sync.Once
+	// sharedStop is kept because it holds the plane's standard input: once that
+	// is garbage, its finalizer closes it, and the plane ends under the tests.
+	sharedStop func()
 )
 
 // Get is the plane that all tests of this process share: the one that
@@ -73,7 +76,7 @@ func Get(tb testing.TB) *Plane {
 			shared, sharedErr = attach(path)
 			return
 		}
-		shared, _, sharedErr = serve()
+		shared, sharedStop, sharedErr = serve()
 	})
 	if sharedErr != nil {
 		tb.Fatalf("no control plane: %v", sharedErr)
