@@ -21,7 +21,7 @@ const bodyLimit = 1 << 20
 type Ref struct {
 	APIVersion string // "coordination.k8s.io/v1", or "v1"
 	Resource   string // "leases": the plural of the URL
-	Namespace  string
+	Namespace  string // empty: of a kind that has no namespaces
 	Name       string
 }
 
@@ -32,11 +32,14 @@ func (r Ref) groupVersion() (group, version string) {
 	return "", r.APIVersion
 }
 
-// collection is the path of all objects of r's kind in its namespace.
+// collection is the path of all objects of r's kind, in its namespace if it has one.
 func (r Ref) collection() string {
 	prefix := "/apis/"
 	if !strings.Contains(r.APIVersion, "/") {
 		prefix = "/api/"
+	}
+	if r.Namespace == "" {
+		return prefix + r.APIVersion + "/" + r.Resource
 	}
 	return prefix + r.APIVersion + "/namespaces/" + url.PathEscape(r.Namespace) + "/" + r.Resource
 }
