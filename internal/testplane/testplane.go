@@ -34,6 +34,9 @@ type Plane struct {
 	Door       string `json:"door"`
 
 	admin *http.Client
+	// stop is kept because it holds the plane's standard input: once that is
+	// garbage, its finalizer closes it, and the plane ends under the tests.
+	stop func()
 }
 
 // Candidate says who takes part in which election, and with which rights.
@@ -61,9 +64,6 @@ var (
 	shared     *Plane
 	sharedErr  error
 	sharedOnce sync.Once
-	// sharedStop is kept because it holds the plane's standard input: once that
-	// is garbage, its finalizer closes it, and the plane ends under the tests.
-	sharedStop func()
 )
 
 // Get is the plane that all tests of this process share: the one that
@@ -76,7 +76,7 @@ func Get(tb testing.TB) *Plane {
 			shared, sharedErr = attach(path)
 			return
 		}
-		shared, sharedStop, sharedErr = serve()
+		shared, _, sharedErr = serve()
 	})
 	if sharedErr != nil {
 		tb.Fatalf("no control plane: %v", sharedErr)
@@ -144,6 +144,7 @@ func serve() (*Plane, func(), error) {
 		stop()
 		return nil, nil, err
 	}
+	p.stop = stop
 	return p, stop, nil
 }
 
