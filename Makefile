@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 export CGO_ENABLED ?= 0
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS     := -s -w -X main.version=$(VERSION)
+LDFLAGS     := -s -w -X main.linked=$(VERSION)
 MODULES     := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard 'go.mod' '*/go.mod'))
 CODE        := $(filter-out %/programs,$(MODULES))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2

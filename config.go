@@ -131,17 +131,8 @@ func (c *Config) withDefaults() Config {
 	if d.HandoverTimeout == 0 {
 		d.HandoverTimeout = DefaultHandoverTimeout
 	}
-	if d.NewClient == nil {
-		d.NewClient = plainClient
-	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	return d
-}
-
-// plainClient has connections of its own and no proxy: a caching proxy between
-// a candidate and the API server would break consistent reads.
-func plainClient() (*http.Client, error) {
-	return &http.Client{Transport: &http.Transport{TLSNextProto: nil}}, nil
 }

@@ -1,0 +1,53 @@
+// Command leader-elector is a sidecar that keeps exactly one replica of a
+// workload active. `leader-elector --help` is its manual.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
+}
+
+// lookup reads an environment variable, as os.LookupEnv does.
+type lookup func(string) (string, bool)
+
+// run is the program, less what only a process can do.
+func run(ctx context.Context, args []string, env lookup, stdout, stderr io.Writer) int {
+	o, err := parse(args, env)
+	switch {
+	case errors.Is(err, errHelp):
+		fmt.Fprint(stdout, manual())
+		return exitDone
+	case errors.Is(err, errVersion):
+		fmt.Fprintln(stdout, versionLine())
+		return exitDone
+	case err == nil:
+		err = o.resolve(env)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "leader-elector: %v\nTry 'leader-elector --help'.\n", indent(err))
+		return exitUsage
+	}
+	if err := o.serve(ctx, stderr); err != nil {
+		fmt.Fprintf(stderr, "leader-elector: %v\n", err)
+		return exitFailed
+	}
+	return exitDone
+}

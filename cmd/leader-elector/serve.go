@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	elector "github.com/leader-elector/leader-elector"
+	"github.com/leader-elector/leader-elector/internal/status"
+)
+
+func (o *options) config(log *slog.Logger) elector.Config {
+	return elector.Config{
+		Election: o.election, Namespace: o.namespace, ID: o.id, PodUID: o.podUID,
+		Lock: o.lock, NewLock: o.newLock, TTL: o.ttl, RenewEvery: o.renewEvery,
+		Server: o.access.Server, NewClient: o.access.NewClient, Logger: log,
+	}
+}
+
+// logger writes to w, in UTC.
+func (o *options) logger(w io.Writer) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: o.level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey {
+			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		}
+		return a
+	}}
+	if o.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+// serve campaigns until ctx is done. The port is bound before the campaign
+// begins, so that a leader that cannot be asked never exists; and it is served
+// until the lead has been handed over, so that the last answers say "not me".
+func (o *options) serve(ctx context.Context, stderr io.Writer) error {
+	log := o.logger(stderr)
+	e, err := elector.New(o.config(log))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if o.http != "" {
+		listener, err := net.Listen("tcp", o.http)
+		if err != nil {
+			return fmt.Errorf("--http=%s: %w", o.http, err)
+		}
+		server := status.New(status.Config{View: func() status.View { return view(e.Status()) }, Alive: e.Alive, Log: log})
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("the HTTP server ended: %w", err))
+			}
+		}()
+		defer func() { server.Shutdown(); <-served }()
+	}
+	log.Info("campaigning", "version", version(), "election", o.namespace+"/"+o.election, "id", o.id,
+		"lock", o.lock, "ttl", o.ttl.String(), "http", o.http, "server", o.access.Server)
+	if err := e.Run(ctx); err != nil {
+		return err
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	log.Info("done")
+	return nil
+}
+
+// view is a status in the words of HTTP.
+func view(s elector.Status) status.View {
+	v := status.View{
+		Election: s.Election, Namespace: s.Namespace, Lock: s.Lock, Identity: s.ID,
+		Leader: s.Leader, IsLeader: s.IsLeader, Since: known(s.Since),
+		ValidForSeconds: s.ValidFor.Round(time.Millisecond).Seconds(), Transitions: s.Transitions,
+		Health: status.Health{Fit: s.Fit}, Paused: s.Paused, HolderExpired: s.HolderExpired,
+		Ready: s.Ready, CanTakeOver: s.CanTakeOver, Watching: s.Watching, Waiting: s.Waiting,
+		LastError: s.LastError, LastErrorAt: known(s.LastErrorAt),
+	}
+	if s.Term != 0 {
+		term := s.Term.String()
+		v.Term = &term
+	}
+	return v
+}
+
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,178 @@
+// Package status is the HTTP face of a candidate. It only reads: what it shows
+// is computed by its owner for each request, so no answer is older than the
+// question.
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// View is what a candidate shows of itself. Its JSON is the body of /status,
+// /leader and /standby.
+type View struct {
+	Election        string     `json:"election"`
+	Namespace       string     `json:"namespace"`
+	Lock            string     `json:"lock"`
+	Identity        string     `json:"identity"`
+	Leader          string     `json:"leader"` // empty: nobody, or nobody known
+	IsLeader        bool       `json:"isLeader"`
+	Term            *string    `json:"term"`            // decimal; null: nobody leads, or a leader without terms
+	Since           *time.Time `json:"since"`           // by the leader's clock; null: unknown
+	ValidForSeconds float64    `json:"validForSeconds"` // how long this pod may lead without another renewal
+	Transitions     int        `json:"transitions"`
+	Health          Health     `json:"health"`
+	Paused          bool       `json:"paused"`
+	HolderExpired   bool       `json:"holderExpired"` // the holder has not renewed for the length of its lease
+	Ready           bool       `json:"ready"`
+	CanTakeOver     bool       `json:"canTakeOver"`
+	Watching        bool       `json:"watching"` // false: the lock is polled
+	Waiting         string     `json:"waiting"`  // why it does not lead; empty while it does
+	LastError       string     `json:"lastError"`
+	LastErrorAt     *time.Time `json:"lastErrorAt"`
+}
+
+// Health says whether the app is fit to lead.
+type Health struct {
+	Fit bool `json:"fit"`
+}
+
+// Config is what the server shows.
+type Config struct {
+	View  func() View                 // computed for each request
+	Alive func(context.Context) error // nil while the election's loop turns
+	Log   *slog.Logger
+}
+
+// Limits of the server. A sidecar's clients are probes and a handful of
+// programs beside it; whoever keeps a connection silent makes room for them.
+const (
+	maxConnections  = 128
+	maxHeaderBytes  = 4 << 10
+	headerTimeout   = 2 * time.Second
+	requestTimeout  = 5 * time.Second
+	idleTimeout     = 60 * time.Second
+	shutdownTimeout = 2 * time.Second
+	aliveTimeout    = time.Second
+)
+
+// Server answers on one listener.
+type Server struct {
+	http  *http.Server
+	conns connections
+}
+
+// New makes a server; Serve starts it.
+func New(cfg Config) *Server {
+	s := &Server{}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	s.http = &http.Server{
+		Handler:           handler(cfg),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      requestTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         s.conns.track,
+		Protocols:         protocols,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Serve answers until Shutdown; then its error is http.ErrServerClosed.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// Shutdown lets the requests under way end, for a short while.
+func (s *Server) Shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+}
+
+func handler(cfg Config) http.Handler {
+	answers := map[string]http.HandlerFunc{
+		"/":        func(w http.ResponseWriter, r *http.Request) { name(w, cfg.View()) },
+		"/leader":  func(w http.ResponseWriter, r *http.Request) { v := cfg.View(); show(w, v, v.IsLeader) },
+		"/standby": func(w http.ResponseWriter, r *http.Request) { v := cfg.View(); show(w, v, v.CanTakeOver) },
+		"/status":  func(w http.ResponseWriter, r *http.Request) { show(w, cfg.View(), true) },
+		"/readyz":  func(w http.ResponseWriter, r *http.Request) { ready(w, cfg.View()) },
+		"/livez":   func(w http.ResponseWriter, r *http.Request) { alive(w, r, cfg.Alive) },
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		answer, ok := answers[r.URL.Path]
+		switch {
+		case !ok:
+			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /livez /readyz")
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			plain(w, http.StatusMethodNotAllowed, r.URL.Path+" only answers GET and HEAD")
+		default:
+			answer(w, r)
+		}
+	})
+}
+
+// name is 0.5's answer, to the byte: no newline, and an empty name when nobody
+// is known to lead.
+func name(w http.ResponseWriter, v View) {
+	write(w, http.StatusOK, struct {
+		Name string `json:"name"`
+	}{v.Leader})
+}
+
+func show(w http.ResponseWriter, v View, ok bool) {
+	code := http.StatusOK
+	if !ok {
+		code = http.StatusServiceUnavailable
+	}
+	write(w, code, v)
+}
+
+func ready(w http.ResponseWriter, v View) {
+	switch {
+	case v.Ready:
+		plain(w, http.StatusOK, "ready")
+	case v.LastError != "":
+		plain(w, http.StatusServiceUnavailable, "not ready: "+v.LastError)
+	default:
+		plain(w, http.StatusServiceUnavailable, "not ready: the lock has not been read yet")
+	}
+}
+
+func alive(w http.ResponseWriter, r *http.Request, check func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(r.Context(), aliveTimeout)
+	defer cancel()
+	if err := check(ctx); err != nil {
+		plain(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	plain(w, http.StatusOK, "alive")
+}
+
+func write(w http.ResponseWriter, code int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		plain(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(data)
+}
+
+func plain(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	w.Write([]byte(strings.TrimSpace(text) + "\n"))
+}
