@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
 	"github.com/leader-elector/leader-elector/internal/kube"
@@ -144,10 +143,6 @@ func (l *Lock) answer(body []byte, err error) engine.Answer {
 	case e.NotSent(), errors.Is(err, kube.ErrForbidden), errors.Is(err, kube.ErrUnauthorized),
 		errors.Is(err, kube.ErrThrottled), errors.Is(err, kube.ErrInvalid):
 		a.Outcome = engine.Refused
-	}
-	if e.Verb == "create" && e.Status == http.StatusNotFound {
-		a.Outcome = engine.Refused
-		a.Err = fmt.Sprintf("%s; the namespace %q does not exist: create it, or name another with --election-namespace", a.Err, l.ref.Namespace)
 	}
 	return a
 }
