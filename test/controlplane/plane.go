@@ -144,7 +144,7 @@ func (p *Plane) prepare(opt Options, ports []string) error {
 }
 
 func (p *Plane) process(name string, args ...string) *Process {
-	return &Process{Name: name, path: filepath.Join(p.Programs, name), args: args, log: filepath.Join(p.Dir, name+".log")}
+	return NewProcess(name, filepath.Join(p.Programs, name), filepath.Join(p.Dir, name+".log"), args...)
 }
 
 // client is an HTTP client that trusts the plane, with that certificate.

@@ -25,6 +25,12 @@ type Process struct {
 	gone chan struct{} // closed when cmd has been waited for
 }
 
+// NewProcess describes a program that is not yet started: its file, the file
+// of its log, its arguments.
+func NewProcess(name, path, log string, args ...string) *Process {
+	return &Process{Name: name, path: path, args: args, log: log}
+}
+
 // starter starts children from one thread that never ends: a child's
 // Pdeathsig is sent when the thread that started it dies, not the process.
 var starter = sync.OnceValue(func() chan func() {

@@ -1,0 +1,51 @@
+// Command e2e runs the sidecar where it is meant to run: on real nodes.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/leader-elector/leader-elector/test/e2e/cluster"
+)
+
+const usage = `usage:
+  e2e up      bring a cluster of two nodes up and leave it up
+  e2e down    take it down, also one that was left behind
+  e2e run     bring it up, break it, report, take it down
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := command(ctx, os.Args[1:])
+	stop()
+	switch {
+	case errors.Is(err, errUsage):
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+}
+
+var errUsage = errors.New("wrong usage")
+
+func command(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	switch args[0] {
+	case "up":
+		return up(ctx)
+	case "keep":
+		return keep(ctx)
+	case "down":
+		return cluster.Down(time.Minute)
+	}
+	return errUsage
+}

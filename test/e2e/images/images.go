@@ -1,0 +1,103 @@
+// Package images makes the images that the tests' pods run, into one OCI
+// layout outside the tree.
+package images
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/leader-elector/leader-elector/image"
+)
+
+// Names in the layout, as the manifests write them.
+const (
+	Pause   = "leader-elector/pause:e2e"
+	Sidecar = "leader-elector:dev"
+	Nginx   = "nginx:latest"
+)
+
+// Dir is the folder of the layout.
+func Dir() (string, error) {
+	root := os.Getenv("LEADER_ELECTOR_CACHE")
+	if root == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("no folder for the images; set LEADER_ELECTOR_CACHE: %w", err)
+		}
+		root = filepath.Join(user, "leader-elector")
+	}
+	return filepath.Join(root, "images"), nil
+}
+
+// Make makes the images that are missing or old, and the sidecar's of the
+// source as it is now. It returns the layout's folder.
+func Make(ctx context.Context, source string, progress io.Writer) (string, error) {
+	dir, err := Dir()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	for _, make := range []func() error{
+		func() error { return pause(ctx, source, dir) },
+		func() error { return nginx(ctx, dir, progress) },
+		func() error { return sidecar(ctx, source, dir) },
+	} {
+		if err := make(); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+func sidecar(ctx context.Context, source, dir string) error {
+	index, err := image.Sidecar{
+		Source: source, Version: "e2e", Created: time.Unix(0, 0), Platforms: []v1.Platform{image.Native()},
+	}.Build(ctx)
+	if err != nil {
+		return err
+	}
+	return image.Store(dir, Sidecar, index)
+}
+
+func pause(ctx context.Context, source, dir string) error {
+	out := filepath.Join(dir, "pause")
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join(source, "test", "e2e"), "-trimpath",
+		"-buildvcs=false", "-ldflags", "-s -w", "-o", out, "./pause")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building pause: %w\n%s", err, said)
+	}
+	data, err := os.ReadFile(out)
+	if err != nil {
+		return err
+	}
+	layer, err := image.Layer(image.File{Path: "/pause", Mode: 0o755, Data: data})
+	if err != nil {
+		return err
+	}
+	img, err := image.New(v1.Config{Entrypoint: []string{"/pause"}, User: "65535:65535"}, image.Native(), time.Unix(0, 0), layer)
+	if err != nil {
+		return err
+	}
+	return errors.Join(image.Store(dir, Pause, img), os.Remove(out))
+}
+
+// key names what an image is made of, so that a change makes it anew.
+func key(parts ...string) string {
+	sum := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(sum, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
+}
