@@ -13,7 +13,13 @@ import (
 
 var update = flag.Bool("update", false, "write docs/flags.md from the flags")
 
+// asProgram is the variable that makes the test binary the program itself.
+const asProgram = "TEST_AS_LEADER_ELECTOR"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"leader-elector": main})
 }
 
