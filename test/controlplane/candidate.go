@@ -180,7 +180,7 @@ func shippedRole(o CandidateOptions) (object, error) {
 	if o.Lock == "endpoints" {
 		file = "role-endpoints.yaml"
 	}
-	data, err := os.ReadFile(filepath.Join(here(), "..", "..", "deploy", file))
+	data, err := os.ReadFile(filepath.Join(here(), "..", "..", "deploy", "base", file))
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func shippedRole(o CandidateOptions) (object, error) {
 		Rules []map[string]any `json:"rules"`
 	}
 	if err := yaml.Unmarshal(data, &role); err != nil {
-		return nil, fmt.Errorf("deploy/%s: %w", file, err)
+		return nil, fmt.Errorf("deploy/base/%s: %w", file, err)
 	}
 	rules := []object{}
 	for _, rule := range role.Rules {

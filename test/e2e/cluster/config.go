@@ -31,6 +31,7 @@ path = "{dir}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{pause}"
 netns_mounts_under_state_dir = true
+enable_unprivileged_ports = true # as later versions have it
 # The machine that this runs on may itself be confined.
 restrict_oom_score_adj = true
 disable_apparmor = true
