@@ -79,7 +79,7 @@ func (s Sidecar) program(ctx context.Context, p v1.Platform) ([]byte, error) {
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "leader-elector")
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", s.Source, "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X main.version="+s.Version, "-o", out, "./cmd/leader-elector")
+		"-ldflags", "-s -w -X main.linked="+s.Version, "-o", out, "./cmd/leader-elector")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+p.OS, "GOARCH="+p.Architecture, "GOFLAGS=")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building for %s: %w\n%s", p, err, said)

@@ -156,7 +156,7 @@ func pair(t *testing.T, p *testplane.Plane) (a, b *process) {
 	t.Helper()
 	ns := p.Namespace(t)
 	a = launch(t, p, testplane.Candidate{Namespace: ns, Pod: "a", Election: "music"}, "--new-lock=immediate")
-	eventually(t, "a leading", a.leads)
+	eventually(t, "a leading and ready", func() bool { code, _ := a.get("/readyz"); return a.leads() && code == http.StatusOK })
 	b = launch(t, p, testplane.Candidate{Namespace: ns, Pod: "b", Election: "music"})
 	eventually(t, "b knowing a and being able to take over", func() bool {
 		code, _ := b.get("/standby")

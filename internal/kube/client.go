@@ -69,7 +69,7 @@ func New(a Access) (*Client, error) {
 		a.UserAgent = "leader-elector"
 	}
 	if a.credential == "" {
-		a.credential = "the server does not accept these credentials"
+		a.credential = "the server does not accept these credentials; is the token expired?"
 	}
 	return &Client{
 		access:  a,
