@@ -20,7 +20,7 @@ build: ## Build the sidecar for this machine into bin/
 
 .PHONY: demo
 demo: build ## Show an election and a failover on a real API server (DEMO_KEEP=1 leaves it running)
-	go run -C test/controlplane ./cmd/demo
+	@go run -C test/controlplane ./cmd/demo -sidecar "$(CURDIR)/bin/leader-elector"
 
 .PHONY: test
 test: build ## Run every test, against a real control plane (built at the first run)
