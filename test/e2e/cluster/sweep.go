@@ -33,7 +33,7 @@ func Leftovers(dir string) bool {
 // ends only processes that name the cluster's folder or are in its containers.
 func Sweep(dir string) error {
 	var errs []error
-	ids := containers(dir)
+	ids := containers(dir, "*")
 	for range 50 {
 		pids := ours(dir, ids)
 		if len(pids) == 0 {
@@ -51,14 +51,15 @@ func Sweep(dir string) error {
 	return errors.Join(append(errs, os.RemoveAll(dir))...)
 }
 
-// bundles is the pattern of the folders that a runtime keeps, one per container.
-func bundles(dir string) string {
-	return filepath.Join(dir, "*", "state", "io.containerd.runtime.v2.task", "k8s.io", "*")
+// bundles is the pattern of the folders that a node's runtime keeps, one per
+// container.
+func bundles(dir, node string) string {
+	return filepath.Join(dir, node, "state", "io.containerd.runtime.v2.task", "k8s.io", "*")
 }
 
-// containers lists the containers of all nodes, by the runtimes' own records.
-func containers(dir string) []string {
-	found, _ := filepath.Glob(bundles(dir))
+// containers lists the containers of a node (or "*"), by its runtime's own records.
+func containers(dir, node string) []string {
+	found, _ := filepath.Glob(bundles(dir, node))
 	for i, f := range found {
 		found[i] = filepath.Base(f)
 	}
@@ -138,7 +139,7 @@ func dropNetns() error {
 // fixed, outside the cluster's folder, but noted in it.
 func dropSockets(dir string) error {
 	var errs []error
-	notes, _ := filepath.Glob(filepath.Join(bundles(dir), "address"))
+	notes, _ := filepath.Glob(filepath.Join(bundles(dir, "*"), "address"))
 	for _, n := range notes {
 		address, _ := os.ReadFile(n)
 		path := strings.TrimPrefix(strings.TrimSpace(string(address)), "unix://")

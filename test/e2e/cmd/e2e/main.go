@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
+	"github.com/leader-elector/leader-elector/test/e2e/listener"
 )
 
 const usage = `usage:
@@ -44,6 +45,15 @@ func command(ctx context.Context, args []string) error {
 		return up(ctx)
 	case "keep":
 		return keep(ctx)
+	case "run":
+		return runAll(ctx, args[1:])
+	case "listen": // in a node's network, by "run"
+		if len(args) != 2 {
+			return errUsage
+		}
+		return listener.Listen(context.Background(), os.Stdin, os.Stdout, args[1])
+	case "ask": // likewise
+		return listener.Ask(context.Background(), os.Stdin, os.Stdout)
 	case "down":
 		return cluster.Down(time.Minute)
 	}

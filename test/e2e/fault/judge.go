@@ -1,0 +1,69 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/leader-elector/leader-elector/test/e2e/listener"
+)
+
+// judge ends the ears and holds what they heard, and what kubectl shows,
+// against what is promised. Silence is reported, not judged.
+func (t *Trial) judge(ctx context.Context, f Fault, r Result) Result {
+	problem := func(format string, args ...any) {
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	}
+	ready, replicas, err := t.Columns(ctx)
+	slices.Sort(ready)
+	switch {
+	case err != nil:
+		problem("kubectl: %v", err)
+	case !slices.Equal(ready, []string{"1/2", "2/2"}):
+		problem("READY shows %v in place of 1/2 and 2/2", ready)
+	case replicas != "2 2 1":
+		problem("the ReplicaSet shows %q in place of 2 2 1", replicas)
+	}
+	var answers []listener.Record
+	for name, ear := range t.asks {
+		records, err := ear.Stop()
+		if err != nil {
+			problem("the ear on node %s: %v", name, err)
+		}
+		answers = append(answers, records...)
+	}
+	mended := t.mended
+	if f.Mend == nil {
+		mended = time.Time{}
+	}
+	r.Lead = listener.Reign(answers, t.begun, mended, t.Leader.Name())
+	if r.Lead.Two != "" {
+		problem("two pods led: %s", r.Lead.Two)
+	}
+	if f.Outage {
+		if err := t.unharmed(ctx); err != nil {
+			problem("%v", err)
+		}
+	}
+	r.Notes = t.Notes
+	return r
+}
+
+// unharmed checks that no sidecar ended.
+func (t *Trial) unharmed(ctx context.Context) error {
+	pods, err := t.Pods(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range pods {
+		now, err := p.Container(t.Sidecar)
+		if err != nil {
+			return err
+		}
+		if was, ok := t.before[p.Name()]; !ok || was.ContainerID != now.ContainerID {
+			return fmt.Errorf("the sidecar of %s ended during an outage of the API", p.Name())
+		}
+	}
+	return nil
+}

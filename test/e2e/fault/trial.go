@@ -1,0 +1,249 @@
+// Package fault breaks a workload on the test cluster in the ways in which
+// clusters break, and judges what follows.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/leader-elector/leader-elector/test/e2e/cluster"
+	"github.com/leader-elector/leader-elector/test/e2e/listener"
+	"github.com/leader-elector/leader-elector/test/e2e/workload"
+)
+
+// Trial is one fault, done to fresh pods of one form.
+type Trial struct {
+	*workload.Workload
+	Leader *workload.Pod // who leads when the fault begins
+	Node   *cluster.Node // its node
+	Other  *cluster.Node // the other, where the listener is
+	Notes  []string      // what the fault itself found
+
+	asks   map[string]*listener.Ear // by node
+	asked  map[string]bool          // pods, by UID
+	begun  time.Time
+	mended time.Time
+	before map[string]workload.Container // sidecars, by pod, before the fault
+}
+
+// Result is what a trial found.
+type Result struct {
+	Fault    string           `json:"fault"`
+	Form     string           `json:"form"`
+	Trial    int              `json:"trial"`
+	Begun    time.Time        `json:"begun"`
+	Heard    listener.Hearing `json:"heard"`
+	Lead     listener.Leaders `json:"lead"`
+	Notes    []string         `json:"notes,omitempty"`
+	Problems []string         `json:"problems,omitempty"`
+}
+
+// Run does the fault to fresh pods. An error means that the trial could not be
+// made; what the trial found wrong is among the result's problems.
+func (f Fault) Run(ctx context.Context, w *workload.Workload) (r Result, err error) {
+	t := &Trial{Workload: w, asks: map[string]*listener.Ear{}, asked: map[string]bool{}}
+	r = Result{Fault: f.Name, Form: w.Name}
+	if err := t.fresh(ctx); err != nil {
+		return r, err
+	}
+	for _, n := range w.Cluster.Nodes {
+		if t.asks[n.Name], err = t.ear(ctx, n, "ask"); err != nil {
+			return r, err
+		}
+		defer t.asks[n.Name].Stop()
+	}
+	if f.Prelude != nil {
+		if err := f.Prelude(ctx, t); err != nil {
+			return r, fmt.Errorf("before the fault: %w", err)
+		}
+	}
+	if err := t.steady(ctx, time.Minute); err != nil {
+		return r, err
+	}
+	return t.measure(ctx, f, r)
+}
+
+// measure lets a listener hear the fault from beginning to end.
+func (t *Trial) measure(ctx context.Context, f Fault, r Result) (Result, error) {
+	address, err := t.Address(ctx)
+	if err != nil {
+		return r, err
+	}
+	ear, err := t.ear(ctx, t.Other, "listen", "http://"+address)
+	if err != nil {
+		return r, err
+	}
+	defer ear.Stop()
+	if err := t.warm(ctx, ear); err != nil {
+		return r, err
+	}
+	t.begun = time.Now()
+	r.Begun = t.begun
+	err = f.Break(ctx, t)
+	if err == nil {
+		t.watch(ctx, f)
+	}
+	end := time.Now()
+	t.mended = end
+	if f.Mend != nil {
+		// Also after a fault that went wrong, or was cut short: the next trial
+		// needs a whole cluster.
+		mend, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, f.Mend(mend, t))
+		t.mended = time.Now()
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := t.recovered(ctx, f.Patience); err != nil {
+		r.Problems = append(r.Problems, err.Error())
+	}
+	if f.Mend == nil {
+		end = time.Now()
+	}
+	heard, err := ear.Stop()
+	if err != nil {
+		return r, fmt.Errorf("the listener: %w", err)
+	}
+	r.Heard = listener.Hear(heard, t.begun, end)
+	return t.judge(ctx, f, r), ctx.Err()
+}
+
+// fresh puts new pods in place and waits until one leads.
+func (t *Trial) fresh(ctx context.Context) error {
+	if err := t.Drop(ctx); err != nil {
+		return err
+	}
+	return t.Apply(ctx)
+}
+
+// ear starts this program as a listener in a node's network.
+func (t *Trial) ear(ctx context.Context, n *cluster.Node, args ...string) (*listener.Ear, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	// It ends by itself when its input does; a signal would lose its records.
+	return listener.Start(n.Command(context.WithoutCancel(ctx), self, args...))
+}
+
+// steady waits until exactly one of two pods leads and is ready, and notes who.
+func (t *Trial) steady(ctx context.Context, patience time.Duration) error {
+	if err := t.recovered(ctx, patience); err != nil {
+		return fmt.Errorf("the pods do not settle: %w", err)
+	}
+	pods, err := t.Pods(ctx)
+	if err != nil {
+		return err
+	}
+	leader := t.leaders()[0]
+	t.before = map[string]workload.Container{}
+	for _, p := range pods {
+		if p.Name() == leader {
+			t.Leader, t.Node = p, t.Cluster.Node(p.Spec.NodeName)
+		}
+		if t.before[p.Name()], err = p.Container(t.Sidecar); err != nil {
+			return err
+		}
+	}
+	if t.Leader == nil {
+		return fmt.Errorf("%s leads but is not there", leader)
+	}
+	t.Other = t.Cluster.Other(t.Node)
+	return nil
+}
+
+// warm waits until the listener has heard the leader, and nobody else, for two
+// seconds.
+func (t *Trial) warm(ctx context.Context, ear *listener.Ear) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	begin := time.Now()
+	return cluster.Until(ctx, 2*time.Second, func(context.Context) error {
+		now := time.Now()
+		h := listener.Hear(ear.Records(), begin, now)
+		begin = now
+		if h.Requests < 80 || h.Failed > 0 || h.Switches > 0 {
+			return fmt.Errorf("the Service does not answer steadily before the fault: %+v", h)
+		}
+		return nil
+	})
+}
+
+// watch waits as long as the fault is to be watched, and tells the ears of
+// pods that come.
+func (t *Trial) watch(ctx context.Context, f Fault) {
+	for time.Since(t.begun) < f.Watch && ctx.Err() == nil {
+		t.settled(ctx)
+		wait(ctx, 250*time.Millisecond)
+	}
+}
+
+// recovered waits until exactly one pod leads and serves, and another stands by.
+func (t *Trial) recovered(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return cluster.Until(ctx, 250*time.Millisecond, t.settled)
+}
+
+// settled says what is missing for one pod to lead, and another to stand by.
+func (t *Trial) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	pods, err := t.Pods(ctx)
+	if err != nil {
+		return err
+	}
+	ready := ""
+	for _, p := range pods {
+		if !t.asked[p.Metadata.UID] && p.Status.PodIP != "" {
+			t.asked[p.Metadata.UID] = true
+			t.asks[p.Spec.NodeName].Tell(p.Name() + " " + p.Status.PodIP)
+		}
+		if p.Metadata.DeletionTimestamp != nil {
+			return fmt.Errorf("pod %s is still ending", p.Name())
+		}
+		if p.Ready() {
+			ready = p.Name()
+		}
+	}
+	if n := workload.Ready(pods); len(pods) != 2 || n != 1 {
+		return fmt.Errorf("of %d pods %d are ready; it should be 2 and 1", len(pods), n)
+	}
+	if leaders := t.leaders(); len(leaders) != 1 || leaders[0] != ready {
+		return fmt.Errorf("%v say that they lead, while %s is ready", leaders, ready)
+	}
+	return nil
+}
+
+// leaders are the pods whose latest answer, of the last second, is that they lead.
+func (t *Trial) leaders() []string {
+	latest := map[string]listener.Record{}
+	for _, ear := range t.asks {
+		for _, r := range ear.Records() {
+			if r.Sent.After(latest[r.Pod].Sent) {
+				latest[r.Pod] = r
+			}
+		}
+	}
+	var names []string
+	for name, r := range latest {
+		if r.Leads && time.Since(r.Done) < time.Second {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,129 @@
+package listener
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Hearing is what a listener heard of a fault.
+type Hearing struct {
+	Requests int `json:"requests"`
+	Failed   int `json:"failed"`
+	// Silence is the longest time between two answers that followed each other.
+	Silence time.Duration `json:"silence"`
+	// Unstable is the time from the first failed request to the last.
+	Unstable time.Duration `json:"unstable"`
+	// Lasting is true if nobody answered at the end.
+	Lasting bool `json:"lasting,omitempty"`
+	// Switches counts how often another pod answered than just before. A clean
+	// change is one.
+	Switches int `json:"switches"`
+	// Both is the time from the first answer of a new pod to the last of the old.
+	Both time.Duration `json:"both,omitempty"`
+	// Stream says what became of the connection that was kept.
+	Stream string `json:"stream"`
+}
+
+// Hear judges what was heard from the fault at begin to end.
+func Hear(records []Record, begin, end time.Time) Hearing {
+	var h Hearing
+	var answers, streams []Record
+	var first, last time.Time
+	for _, r := range records {
+		switch {
+		case r.Done.Before(begin) || r.Sent.After(end):
+		case r.Stream > 0:
+			streams = append(streams, r)
+		case r.Error != "":
+			h.Requests++
+			h.Failed++
+			first, last = earlier(first, r.Sent), later(last, r.Sent)
+		default:
+			h.Requests++
+			answers = append(answers, r)
+		}
+	}
+	if h.Failed > 0 {
+		h.Unstable = last.Sub(first)
+	}
+	slices.SortFunc(answers, func(a, b Record) int { return a.Done.Compare(b.Done) })
+	h.Silence, h.Lasting = silence(answers, begin, end)
+	h.Switches, h.Both = changes(answers)
+	h.Stream = fate(streams, begin, end)
+	return h
+}
+
+// silence is the longest time without an answer, and whether it lasted to the end.
+func silence(answers []Record, begin, end time.Time) (longest time.Duration, lasting bool) {
+	before := begin
+	for _, a := range answers {
+		longest = max(longest, a.Done.Sub(before))
+		before = a.Done
+	}
+	if rest := end.Sub(before); rest > patience && rest >= longest {
+		return rest, true
+	}
+	return longest, false
+}
+
+// changes counts the switches, and measures for how long an old pod still
+// answered questions that were asked after a new one had answered.
+func changes(answers []Record) (switches int, both time.Duration) {
+	debut := map[string]time.Time{}
+	var order []string
+	for i, a := range answers {
+		if i > 0 && answers[i-1].Pod != a.Pod {
+			switches++
+		}
+		if _, known := debut[a.Pod]; !known {
+			debut[a.Pod] = a.Done
+			order = append(order, a.Pod)
+			continue
+		}
+		at := slices.Index(order, a.Pod)
+		if at+1 < len(order) {
+			if next := debut[order[at+1]]; a.Sent.After(next) {
+				both = max(both, a.Done.Sub(next))
+			}
+		}
+	}
+	return switches, both
+}
+
+// fate tells what became of the kept connection, in words for a table.
+func fate(records []Record, begin, end time.Time) string {
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(cmp.Compare(a.Stream, b.Stream), a.Done.Compare(b.Done)) })
+	if len(records) == 0 {
+		return "silent, never closed"
+	}
+	first := records[0].Stream
+	var lastAnswer time.Time
+	for _, r := range records {
+		switch {
+		case r.Stream == first && r.Error == "":
+			lastAnswer = r.Done
+		case r.Stream == first:
+			return fmt.Sprintf("closed after %.1f s", r.Done.Sub(begin).Seconds())
+		}
+	}
+	if end.Sub(lastAnswer) > 2*patience {
+		return fmt.Sprintf("silent from %.1f s, never closed", max(0, lastAnswer.Sub(begin)).Seconds())
+	}
+	return "stayed"
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
