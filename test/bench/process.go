@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/leader-elector/leader-elector/test/controlplane"
+)
+
+// program is one of the two that are compared.
+type program struct {
+	name string
+	path string
+	args func(namespace, election, id, kubeconfig, address string) []string
+}
+
+func ourArgs(namespace, election, id, kubeconfig, address string) []string {
+	return []string{"--kubeconfig=" + kubeconfig, "--election-namespace=" + namespace, "--election=" + election, "--id=" + id,
+		"--http=" + address, "--ttl=" + ttl.String(), "--new-lock=immediate", "--log-level=warn"}
+}
+
+func peerArgs(namespace, election, id, kubeconfig, address string) []string {
+	return []string{"--kubeconfig=" + kubeconfig, "--namespace=" + namespace, "--election=" + election, "--id=" + id, "--http=" + address}
+}
+
+// process is a running candidate.
+type process struct {
+	id     string
+	addr   string
+	cmd    *exec.Cmd
+	gone   chan struct{}
+	client *http.Client
+	begun  time.Time
+}
+
+// starter's thread lives as long as the bench: the kernel ends a child with the
+// thread that started it.
+var starter = func() chan func() {
+	c := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range c {
+			f()
+		}
+	}()
+	return c
+}()
+
+// spawn starts a candidate.
+func (b *bench) spawn(ctx context.Context, p *program, namespace, election, id string) (*process, error) {
+	creds, err := b.plane.Candidate(ctx, controlplane.CandidateOptions{Namespace: namespace, Pod: id, Election: election})
+	if err != nil {
+		return nil, err
+	}
+	return b.exec(p, namespace, election, id, creds.Kubeconfig)
+}
+
+func (b *bench) exec(p *program, namespace, election, id, kubeconfig string) (*process, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	c := &process{id: id, addr: l.Addr().String(), gone: make(chan struct{})}
+	l.Close()
+	c.client = &http.Client{Transport: &http.Transport{}, Timeout: time.Second}
+	c.cmd = exec.Command(p.path, p.args(namespace, election, id, kubeconfig, c.addr)...)
+	log, err := os.OpenFile(filepath.Join(b.plane.Dir, namespace+"-"+id+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	c.cmd.Stdout, c.cmd.Stderr = log, log
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	starter <- func() { c.begun = time.Now(); started <- c.cmd.Start() }
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.running[c] = true
+	b.mu.Unlock()
+	go func() { c.cmd.Wait(); close(c.gone) }()
+	return c, nil
+}
+
+// pair is a leader and a standby that knows it, in a namespace of their own.
+func (b *bench) pair(ctx context.Context, p *program, namespace string) (leader, standby *process, err error) {
+	if namespace == "" {
+		if namespace, err = b.plane.Namespace(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	if leader, err = b.spawn(ctx, p, namespace, election, "a"); err != nil {
+		return nil, nil, err
+	}
+	if _, err := leader.lead(ctx, 2*time.Millisecond); err != nil {
+		return nil, nil, err
+	}
+	if standby, err = b.spawn(ctx, p, namespace, election, "b"); err != nil {
+		return nil, nil, err
+	}
+	return leader, standby, standby.know(ctx, leader)
+}
+
+const election = "bench"
+
+func (c *process) get(path string) (int, string) {
+	resp, err := c.client.Get("http://" + c.addr + path)
+	if err != nil {
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return resp.StatusCode, strings.TrimSpace(string(body))
+}
+
+func (c *process) leads() bool { code, _ := c.get("/leader"); return code == http.StatusOK }
+
+func (c *process) self() string { return fmt.Sprintf(`{"name":%q}`, c.id) }
+
+// lead waits until the candidate says that it leads, and returns when it said so.
+func (c *process) lead(ctx context.Context, every time.Duration) (time.Time, error) {
+	err := c.until(ctx, every, c.leads)
+	return time.Now(), err
+}
+
+// know waits until the candidate names the leader.
+func (c *process) know(ctx context.Context, leader *process) error {
+	return c.until(ctx, 5*time.Millisecond, func() bool { _, body := c.get("/"); return body == leader.self() })
+}
+
+var errLate = errors.New("not within 90 s")
+
+func (c *process) until(ctx context.Context, every time.Duration, yes func() bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 90*time.Second, fmt.Errorf("candidate %s: %w", c.id, errLate))
+	defer cancel()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for !yes() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// question is a request that was sent and not yet answered.
+type question struct{ conn net.Conn }
+
+func (c *process) ask(conn net.Conn, path string) question {
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: bench\r\n\r\n", path)
+	return question{conn: conn}
+}
+
+func (q question) answer() (int, string, error) {
+	q.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	resp, err := http.ReadResponse(bufio.NewReader(q.conn), nil)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(body)), err
+}
+
+func (c *process) signal(sig syscall.Signal) { c.cmd.Process.Signal(sig) }
+
+// end kills a candidate and forgets it.
+func (b *bench) end(all ...*process) {
+	for _, c := range all {
+		c.signal(syscall.SIGKILL)
+		<-c.gone
+		b.mu.Lock()
+		delete(b.running, c)
+		b.mu.Unlock()
+	}
+}
+
+// clear ends whatever still runs.
+func (b *bench) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.running {
+		c.signal(syscall.SIGKILL)
+		<-c.gone
+	}
+}
