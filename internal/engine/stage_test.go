@@ -104,6 +104,7 @@ func waiting(t *testing.T, change ...func(*engine.Config)) *stage {
 
 // open gives the candidate its first turn.
 func (s *stage) open() {
+	s.queue = nil
 	s.step(engine.Tick{})
 	if s.lock != nil && !s.blind {
 		s.queue = append(s.queue, queued{s.at + s.trip + time.Millisecond, engine.Observation{Record: *s.lock}})
