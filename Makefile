@@ -48,8 +48,8 @@ sim: ## Simulate many schedules of several candidates (SEEDS=20000)
 	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run TestSchedules -count=1 -timeout 60m -v
 
 .PHONY: bench
-bench: build ## Measure against client-go's leaderelection in the same run (under 15 minutes)
-	go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector"
+bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
+	@go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector" $(if $(ONLY),-only "$(ONLY)") $(if $(OUT),-out "$(abspath $(OUT))")
 
 .PHONY: clean
 clean: ## Remove what the targets above put into this folder

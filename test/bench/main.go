@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,8 +26,8 @@ const ttl = 15 * time.Second
 
 func main() {
 	sidecar := flag.String("sidecar", "", "the leader-elector to measure (make bench builds it)")
-	only := flag.String("only", "", "measure only these, of handover,start,waits,outage; separated by commas")
-	out := flag.String("out", "", "also write the table to this file")
+	only := flag.String("only", "", "measure only these, of handover,start,idle,crash,freeze,outage; separated by commas")
+	out := flag.String("out", "", "also write the table to this file, as a page for the docs")
 	trials := flag.Int("trials", 12, "of each figure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,66 +52,129 @@ type bench struct {
 }
 
 func measure(ctx context.Context, sidecar, only, out string, trials int) (err error) {
+	if _, err := os.Stat(sidecar); err != nil {
+		return fmt.Errorf("-sidecar names no program (make bench builds it): %w", err)
+	}
+	if trials < 1 {
+		return errors.New("-trials must be at least 1")
+	}
+	b := &bench{trials: trials, running: map[*process]bool{}}
+	chosen, err := b.choose(only)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "leader-elector-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	peer := filepath.Join(dir, "client-go")
-	progress("building the peer (client-go v0.37.2)")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", peer, "./peer")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the peer: %w\n%s", err, text)
-	}
-	policy, audit := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")
-	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-		return err
-	}
-	plane, err := controlplane.Start(ctx, controlplane.Options{Progress: os.Stderr, APIServerArgs: []string{
-		"--audit-policy-file=" + policy, "--audit-log-path=" + audit, "--audit-log-mode=blocking",
-	}})
+	peer, version, err := buildPeer(ctx, dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
-	b := &bench{plane: plane, audit: audit, trials: trials, running: map[*process]bool{}}
-	defer b.clear()
-	b.ours = &program{name: "leader-elector", path: sidecar, args: ourArgs}
-	b.programs = []*program{b.ours, {name: "client-go", path: peer, args: peerArgs}}
-	if err := b.run(ctx, only); err != nil {
+	if err := b.startPlane(ctx, dir); err != nil {
 		return err
 	}
-	text := b.report.markdown()
-	fmt.Println(text)
-	if out != "" {
-		return os.WriteFile(out, []byte(text), 0o644)
+	defer func() { err = errors.Join(err, b.plane.Stop()) }()
+	defer b.clear()
+	b.report.peerVersion = version
+	b.ours = &program{name: ourName, path: sidecar, args: ourArgs}
+	b.programs = []*program{b.ours, {name: peerName, path: peer, args: peerArgs}}
+	err = b.run(ctx, chosen)
+	// What was measured before something failed is worth its minutes.
+	fmt.Println(b.report.markdown())
+	if err != nil || out == "" {
+		return err
+	}
+	return os.WriteFile(out, []byte(b.report.document()), 0o644)
+}
+
+// buildPeer returns the peer's program and the client-go that is in it.
+func buildPeer(ctx context.Context, dir string) (path, version string, err error) {
+	path = filepath.Join(dir, peerName)
+	progress("building the peer")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./peer")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("building the peer: %w\n%s", err, text)
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return "", "", err
+	}
+	for _, m := range info.Deps {
+		if m.Path == "k8s.io/client-go" {
+			version = m.Version
+		}
+	}
+	return path, version, nil
+}
+
+// startPlane starts a control plane that writes down who asks for leases.
+func (b *bench) startPlane(ctx context.Context, dir string) (err error) {
+	policy := filepath.Join(dir, "policy.yaml")
+	b.audit = filepath.Join(dir, "audit.log")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		return err
+	}
+	b.plane, err = controlplane.Start(ctx, controlplane.Options{Progress: os.Stderr, APIServerArgs: []string{
+		"--audit-policy-file=" + policy, "--audit-log-path=" + b.audit, "--audit-log-mode=blocking",
+	}})
+	return err
+}
+
+// section is one measurement.
+type section struct {
+	name string
+	run  func(context.Context) error
+}
+
+// choose returns the sections to run, in stages: those of a stage run at once.
+// First come those that a busy machine would spoil, then those that mostly
+// wait, and last the one that takes the API server away.
+func (b *bench) choose(only string) (stages [][]section, err error) {
+	stages = [][]section{
+		{{"handover", b.handovers}},
+		{{"start", b.starts}},
+		{{"idle", b.idle}, {"crash", b.crashes}, {"freeze", b.freezes}},
+		{{"outage", b.outages}},
+	}
+	if only == "" {
+		return stages, nil
+	}
+	names := strings.Split(only, ",")
+	for i, stage := range stages {
+		stages[i] = slices.DeleteFunc(stage, func(s section) bool {
+			at := slices.Index(names, s.name)
+			if at >= 0 {
+				names = slices.Delete(names, at, at+1)
+			}
+			return at < 0
+		})
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("-only: nothing is called %q", names[0])
+	}
+	return stages, nil
+}
+
+func (b *bench) run(ctx context.Context, stages [][]section) error {
+	for _, stage := range stages {
+		err := each(ctx, len(stage), func(ctx context.Context, i int) error { return stage[i].timed(ctx) })
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// run takes the measurements: first those that a busy machine would spoil, then
-// those that mostly wait, at once.
-func (b *bench) run(ctx context.Context, only string) error {
-	sections := []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"handover", b.handovers}, {"start", b.starts},
-		{"waits", func(ctx context.Context) error { return together(ctx, b.idle, b.crashes, b.freezes) }},
-		{"outage", b.outages},
+func (s section) timed(ctx context.Context) error {
+	begun := time.Now()
+	progress("measuring: %s", s.name)
+	if err := s.run(ctx); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
 	}
-	for _, s := range sections {
-		if only != "" && !slices.Contains(strings.Split(only, ","), s.name) {
-			continue
-		}
-		begun := time.Now()
-		progress("measuring: %s", s.name)
-		if err := s.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		progress("measured: %s, in %v", s.name, time.Since(begun).Round(time.Second))
-	}
+	progress("measured: %s, in %v", s.name, time.Since(begun).Round(time.Second))
 	return nil
 }
 

@@ -17,42 +17,48 @@ import (
 // at a time, asked every millisecond on one connection.
 func (b *bench) handovers(ctx context.Context) error {
 	for _, p := range b.programs {
-		namespace, err := b.plane.Namespace(ctx)
+		took, err := b.handoversOf(ctx, p)
 		if err != nil {
 			return err
 		}
-		leader, standby, err := b.pair(ctx, p, namespace)
-		if err != nil {
-			return err
-		}
-		var took []time.Duration
-		for range b.trials {
-			// The peer polls: a random moment of its round is hit.
-			if err := pause(ctx, 200*time.Millisecond+rand.N(2*time.Second)); err != nil {
-				return err
-			}
-			begun := time.Now()
-			leader.signal(syscall.SIGTERM)
-			at, err := standby.lead(ctx, time.Millisecond)
-			if err != nil {
-				return err
-			}
-			took = append(took, at.Sub(begun))
-			<-leader.gone
-			id := leader.id
-			leader = standby
-			if standby, err = b.spawn(ctx, p, namespace, election, id); err != nil {
-				return err
-			}
-			if err := standby.know(ctx, leader); err != nil {
-				return err
-			}
-		}
-		b.end(leader, standby)
-		b.report.add("SIGTERM of the leader to the standby's own \"I lead\"", "p50 30 ms, worst 150 ms", p, spread(took, time.Millisecond),
-			median(took) <= 30*time.Millisecond && worst(took) <= 150*time.Millisecond)
+		b.report.add(handover, p, spread(took), median(took) <= 30*time.Millisecond && worst(took) <= 150*time.Millisecond)
 	}
 	return nil
+}
+
+func (b *bench) handoversOf(ctx context.Context, p *program) (took []time.Duration, err error) {
+	namespace, err := b.plane.Namespace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	leader, standby, err := b.pair(ctx, p, namespace)
+	if err != nil {
+		return nil, err
+	}
+	for range b.trials {
+		// The peer polls: a random moment of its round is hit.
+		if err := pause(ctx, 200*time.Millisecond+rand.N(2*time.Second)); err != nil {
+			return nil, err
+		}
+		begun := time.Now()
+		leader.signal(syscall.SIGTERM)
+		at, err := standby.lead(ctx, time.Millisecond)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, at.Sub(begun))
+		<-leader.gone
+		id := leader.id
+		leader = standby
+		if standby, err = b.spawn(ctx, p, namespace, election, id); err != nil {
+			return nil, err
+		}
+		if err := standby.know(ctx, leader); err != nil {
+			return nil, err
+		}
+	}
+	b.end(leader, standby)
+	return took, nil
 }
 
 // starts: from exec to "I lead" on a lock that was released.
@@ -82,7 +88,7 @@ func (b *bench) starts(ctx context.Context) error {
 			c.signal(syscall.SIGTERM)
 			<-c.gone
 		}
-		b.report.add("start to \"I lead\" on a released lock", "100 ms", p, spread(took, time.Millisecond), median(took) <= 100*time.Millisecond)
+		b.report.add(start, p, spread(took), worst(took) <= 100*time.Millisecond)
 	}
 	return nil
 }
@@ -102,8 +108,8 @@ func (b *bench) crashes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.report.add("SIGKILL of the leader to the standby's \"I lead\"", "never over 15.2 s", p, spread(took, 100*time.Millisecond), worst(took) <= 15200*time.Millisecond)
-		b.report.add("… of which after its patience was over", "100 ms", p, spread(late, time.Millisecond), worst(late) <= 100*time.Millisecond)
+		b.report.add(crash, p, spread(took), worst(took) <= 15200*time.Millisecond)
+		b.report.add(crashLate, p, spread(late), worst(late) <= 100*time.Millisecond)
 	}
 	return nil
 }
@@ -120,10 +126,11 @@ func (b *bench) crash(ctx context.Context, p *program, after time.Duration) (too
 		return 0, 0, err
 	}
 	defer b.end(leader, standby)
-	renewed, err := b.renewals(ctx, namespace)
+	renewed, stop, err := b.renewals(ctx, namespace)
 	if err != nil {
 		return 0, 0, err
 	}
+	defer stop()
 	if err := pause(ctx, 6*time.Second+after); err != nil {
 		return 0, 0, err
 	}
@@ -134,6 +141,9 @@ func (b *bench) crash(ctx context.Context, p *program, after time.Duration) (too
 		return 0, 0, err
 	}
 	last := renewed()
+	if last.IsZero() {
+		return 0, 0, fmt.Errorf("%s: no renewal was seen before the leader was killed\n%s", p.name, leader.lastWords())
+	}
 	at, err := standby.lead(ctx, 4*time.Millisecond)
 	if err != nil {
 		return 0, 0, err
@@ -141,27 +151,32 @@ func (b *bench) crash(ctx context.Context, p *program, after time.Duration) (too
 	return at.Sub(begun), at.Sub(last.Add(ttl)), nil
 }
 
-// renewals watches a lock, and returns when its last change arrived.
-func (b *bench) renewals(ctx context.Context, namespace string) (func() time.Time, error) {
+// renewals watches a lock until stop, and returns when its last change arrived.
+func (b *bench) renewals(ctx context.Context, namespace string) (last func() time.Time, stop func(), err error) {
 	access, err := kube.FromKubeconfig(b.plane.Kubeconfig(), "")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	client, err := kube.New(access)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var mu sync.Mutex
-	var last time.Time
+	var at time.Time
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
 	ref := kube.Ref{APIVersion: "coordination.k8s.io/v1", Resource: "leases", Namespace: namespace, Name: election}
-	go client.Watch(ctx, ref, func(e kube.Event) {
-		if e.Type == kube.Changed {
-			mu.Lock()
-			last = time.Now()
-			mu.Unlock()
-		}
+	watch.Go(func() {
+		client.Watch(ctx, ref, func(e kube.Event) {
+			if e.Type == kube.Changed {
+				mu.Lock()
+				at = time.Now()
+				mu.Unlock()
+			}
+		})
 	})
-	return func() time.Time { mu.Lock(); defer mu.Unlock(); return last }, nil
+	last = func() time.Time { mu.Lock(); defer mu.Unlock(); return at }
+	return last, func() { cancel(); watch.Wait() }, nil
 }
 
 // freezes: SIGSTOP past the ttl, then SIGCONT; what the woken leader answers
@@ -183,7 +198,7 @@ func (b *bench) freezes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.report.add("frozen past its ttl and woken: first answers are not itself, and 503", "20 of 20", p, fmt.Sprintf("%d of %d", right, n), right == n)
+		b.report.add(woken, p, fmt.Sprintf("%d of %d", right, n), right == n)
 	}
 	return nil
 }
@@ -219,7 +234,7 @@ func (b *bench) freeze(ctx context.Context, p *program) (right bool, err error) 
 		return false, err
 	}
 	code, _, err := role.answer()
-	return body != leader.self() && code == 503, err
+	return body != leader.name() && code == 503, err
 }
 
 // pause waits, unless the bench ends.

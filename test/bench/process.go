@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -26,6 +25,8 @@ type program struct {
 	args func(namespace, election, id, kubeconfig, address string) []string
 }
 
+const ourName, peerName = "leader-elector", "client-go"
+
 func ourArgs(namespace, election, id, kubeconfig, address string) []string {
 	return []string{"--kubeconfig=" + kubeconfig, "--election-namespace=" + namespace, "--election=" + election, "--id=" + id,
 		"--http=" + address, "--ttl=" + ttl.String(), "--new-lock=immediate", "--log-level=warn"}
@@ -39,6 +40,7 @@ func peerArgs(namespace, election, id, kubeconfig, address string) []string {
 type process struct {
 	id     string
 	addr   string
+	log    string
 	cmd    *exec.Cmd
 	gone   chan struct{}
 	client *http.Client
@@ -73,10 +75,11 @@ func (b *bench) exec(p *program, namespace, election, id, kubeconfig string) (*p
 		return nil, err
 	}
 	c := &process{id: id, addr: l.Addr().String(), gone: make(chan struct{})}
+	c.log = filepath.Join(b.plane.Dir, namespace+"-"+id+".log")
 	l.Close()
 	c.client = &http.Client{Transport: &http.Transport{}, Timeout: time.Second}
 	c.cmd = exec.Command(p.path, p.args(namespace, election, id, kubeconfig, c.addr)...)
-	log, err := os.OpenFile(filepath.Join(b.plane.Dir, namespace+"-"+id+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -102,19 +105,23 @@ func (b *bench) pair(ctx context.Context, p *program, namespace string) (leader,
 			return nil, nil, err
 		}
 	}
-	if leader, err = b.spawn(ctx, p, namespace, election, "a"); err != nil {
+	if leader, err = b.spawn(ctx, p, namespace, election, leaderID); err != nil {
 		return nil, nil, err
 	}
 	if _, err := leader.lead(ctx, 2*time.Millisecond); err != nil {
 		return nil, nil, err
 	}
-	if standby, err = b.spawn(ctx, p, namespace, election, "b"); err != nil {
+	if standby, err = b.spawn(ctx, p, namespace, election, standbyID); err != nil {
 		return nil, nil, err
 	}
 	return leader, standby, standby.know(ctx, leader)
 }
 
-const election = "bench"
+const (
+	election = "bench"
+	// A pair begins with these; the lead may move later.
+	leaderID, standbyID = "a", "b"
+)
 
 func (c *process) get(path string) (int, string) {
 	resp, err := c.client.Get("http://" + c.addr + path)
@@ -131,7 +138,11 @@ func (c *process) get(path string) (int, string) {
 
 func (c *process) leads() bool { code, _ := c.get("/leader"); return code == http.StatusOK }
 
-func (c *process) self() string { return fmt.Sprintf(`{"name":%q}`, c.id) }
+// name is what everybody answers while this one leads.
+func (c *process) name() string { return fmt.Sprintf(`{"name":%q}`, c.id) }
+
+// self says whether it answers its own name.
+func (c *process) self() bool { _, body := c.get("/"); return body == c.name() }
 
 // lead waits until the candidate says that it leads, and returns when it said so.
 func (c *process) lead(ctx context.Context, every time.Duration) (time.Time, error) {
@@ -141,13 +152,16 @@ func (c *process) lead(ctx context.Context, every time.Duration) (time.Time, err
 
 // know waits until the candidate names the leader.
 func (c *process) know(ctx context.Context, leader *process) error {
-	return c.until(ctx, 5*time.Millisecond, func() bool { _, body := c.get("/"); return body == leader.self() })
+	return c.until(ctx, 5*time.Millisecond, func() bool { _, body := c.get("/"); return body == leader.name() })
 }
 
-var errLate = errors.New("not within 90 s")
+// patience is how long anything may take before the bench gives up on it.
+const patience = 90 * time.Second
+
+var errLate = fmt.Errorf("not within %v", patience)
 
 func (c *process) until(ctx context.Context, every time.Duration, yes func() bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 90*time.Second, fmt.Errorf("candidate %s: %w", c.id, errLate))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errLate)
 	defer cancel()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -155,10 +169,30 @@ func (c *process) until(ctx context.Context, every time.Duration, yes func() boo
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("candidate %s: %w\n%s", c.id, context.Cause(ctx), c.lastWords())
 		}
 	}
 	return nil
+}
+
+// ended says whether the process is gone.
+func (c *process) ended() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// lastWords is the end of the candidate's log.
+func (c *process) lastWords() string {
+	data, err := os.ReadFile(c.log)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
 
 // question is a request that was sent and not yet answered.
