@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -62,13 +63,22 @@ func did[A engine.Action](s *stage) []A {
 	return found
 }
 
+// recent names the last few things that the candidate asked for.
+func (s *stage) recent() string {
+	var names []string
+	for _, a := range s.acts[max(0, len(s.acts)-12):] {
+		names = append(names, fmt.Sprintf("%v %T", a.at, a.Action))
+	}
+	return strings.Join(names, ", ")
+}
+
 // last returns the newest action of one kind since mark; there must be one.
 func last[A engine.Action](s *stage) A {
 	s.t.Helper()
 	all := did[A](s)
 	if len(all) == 0 {
 		var none A
-		s.t.Fatalf("%v: no %T in %+v", s.at, none, s.acts)
+		s.t.Fatalf("%v: no %T among %s", s.at, none, s.recent())
 	}
 	return all[len(all)-1]
 }
@@ -82,7 +92,7 @@ func firstAt[A engine.Action](s *stage) time.Duration {
 		}
 	}
 	var none A
-	s.t.Fatalf("%v: no %T in %+v", s.at, none, s.acts)
+	s.t.Fatalf("%v: no %T among %s", s.at, none, s.recent())
 	return 0
 }
 
