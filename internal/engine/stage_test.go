@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,7 +109,7 @@ func (s *stage) open() {
 	s.queue = nil
 	s.step(engine.Tick{})
 	if s.lock != nil && !s.blind {
-		s.queue = append(s.queue, queued{s.at + s.trip + time.Millisecond, engine.Observation{Record: *s.lock}})
+		s.later(s.at+s.trip+time.Millisecond, engine.Observation{Record: *s.lock})
 	}
 }
 
@@ -254,8 +256,13 @@ func (s *stage) store(rec engine.Record) {
 
 func (s *stage) news(ev engine.Event) {
 	if !s.blind {
-		s.queue = append(s.queue, queued{s.at + time.Millisecond, ev})
+		s.later(s.at+time.Millisecond, ev)
 	}
+}
+
+func (s *stage) later(at time.Duration, ev engine.Event) {
+	s.queue = append(s.queue, queued{at, ev})
+	slices.SortStableFunc(s.queue, func(a, b queued) int { return cmp.Compare(a.at, b.at) })
 }
 
 // put makes rec what the lock says, as its writer would: a seal in it that
