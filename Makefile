@@ -51,6 +51,23 @@ sim: ## Simulate many schedules of several candidates (SEEDS=20000)
 bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
 	@go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector" $(if $(ONLY),-only "$(ONLY)") $(if $(OUT),-out "$(abspath $(OUT))")
 
+.PHONY: image
+image: ## Make the container image, linux/amd64 and arm64, as dist/leader-elector.tar (an OCI archive)
+	go run -C image ./cmd/image -source "$(CURDIR)" -version '$(VERSION)' -o "$(CURDIR)/dist/leader-elector.tar"
+
+.PHONY: e2e e2e-up e2e-down bin/e2e
+bin/e2e:
+	@go build -C test/e2e -o "$(CURDIR)/bin/e2e" ./cmd/e2e
+
+e2e: bin/e2e ## Break pods on two real nodes (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
+	bin/e2e run $(if $(FULL),-full -report docs/failover.md) $(E2EFLAGS)
+
+e2e-up: bin/e2e ## Bring two real nodes up and leave them up (root)
+	@bin/e2e up
+
+e2e-down: bin/e2e ## Take them down
+	@bin/e2e down
+
 .PHONY: clean
 clean: ## Remove what the targets above put into this folder
 	rm -rf bin dist

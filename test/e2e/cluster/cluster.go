@@ -82,7 +82,11 @@ func Start(ctx context.Context, opt Options) (_ *Cluster, err error) {
 			return c, err
 		}
 	}
-	return c, c.waitNodes(ctx)
+	if err := c.WaitNodes(ctx); err != nil {
+		return c, err
+	}
+	c.say("two nodes are Ready")
+	return c, nil
 }
 
 // startPlane starts the control plane with what nodes need beyond a test's.
@@ -160,8 +164,8 @@ users:
 `, server, ca, cert, key), 0o600)
 }
 
-// waitNodes returns once both nodes are Ready.
-func (c *Cluster) waitNodes(ctx context.Context) error {
+// WaitNodes returns once both nodes are Ready and take pods.
+func (c *Cluster) WaitNodes(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	err := Until(ctx, 200*time.Millisecond, func(ctx context.Context) error {
@@ -175,7 +179,6 @@ func (c *Cluster) waitNodes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the nodes did not become Ready; logs are in %s: %w", c.Dir, err)
 	}
-	c.say("two nodes are Ready")
 	return nil
 }
 

@@ -109,15 +109,20 @@ func (n *Node) write(pairs ...string) error {
 	return nil
 }
 
-// ready returns nil if the API server holds the node to be Ready.
+// ready returns nil if the API server holds the node to be Ready, and fit for
+// new pods: the taints of a lost node stay for a few seconds longer.
 func (n *Node) ready(ctx context.Context) error {
 	var node struct {
+		Spec   struct{ Taints []struct{ Key string } }
 		Status struct {
 			Conditions []struct{ Type, Status, Message string }
 		}
 	}
 	if err := n.cluster.Plane.Do(ctx, http.MethodGet, "/api/v1/nodes/"+n.Name, nil, &node); err != nil {
 		return fmt.Errorf("node %s: %w", n.Name, err)
+	}
+	if len(node.Spec.Taints) > 0 {
+		return fmt.Errorf("node %s still has the taint %s", n.Name, node.Spec.Taints[0].Key)
 	}
 	for _, c := range node.Status.Conditions {
 		if c.Type == "Ready" && c.Status == "True" {

@@ -32,14 +32,15 @@ type Trial struct {
 
 // Result is what a trial found.
 type Result struct {
-	Fault    string           `json:"fault"`
-	Form     string           `json:"form"`
-	Trial    int              `json:"trial"`
-	Begun    time.Time        `json:"begun"`
-	Heard    listener.Hearing `json:"heard"`
-	Lead     listener.Leaders `json:"lead"`
-	Notes    []string         `json:"notes,omitempty"`
-	Problems []string         `json:"problems,omitempty"`
+	Fault    string            `json:"fault"`
+	Form     string            `json:"form"`
+	Trial    int               `json:"trial"`
+	Begun    time.Time         `json:"begun"`
+	Heard    listener.Hearing  `json:"heard"`
+	Lead     listener.Leaders  `json:"lead"`
+	Notes    []string          `json:"notes,omitempty"`
+	Problems []string          `json:"problems,omitempty"`
+	Raw      []listener.Record `json:"-"` // what was heard, word by word
 }
 
 // Run does the fault to fresh pods. An error means that the trial could not be
@@ -111,15 +112,47 @@ func (t *Trial) measure(ctx context.Context, f Fault, r Result) (Result, error) 
 		return r, fmt.Errorf("the listener: %w", err)
 	}
 	r.Heard = listener.Hear(heard, t.begun, end)
+	r.Raw = heard
 	return t.judge(ctx, f, r), ctx.Err()
 }
 
-// fresh puts new pods in place and waits until one leads.
+// fresh puts new pods in place, one on each node. The reference's manifest
+// leaves that to the scheduler, which nearly always does it.
 func (t *Trial) fresh(ctx context.Context) error {
-	if err := t.Drop(ctx); err != nil {
-		return err
+	for try := 1; ; try++ {
+		if err := errors.Join(t.Drop(ctx), t.Cluster.WaitNodes(ctx)); err != nil {
+			return err
+		}
+		if err := t.Apply(ctx); err != nil {
+			return err
+		}
+		err := t.spread(ctx)
+		if err == nil || try == 3 {
+			return err
+		}
 	}
-	return t.Apply(ctx)
+}
+
+// spread waits until each of two nodes has a pod.
+func (t *Trial) spread(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return cluster.Until(ctx, 250*time.Millisecond, func(ctx context.Context) error {
+		pods, err := t.Pods(ctx)
+		if err != nil {
+			return err
+		}
+		used := map[string]bool{}
+		for _, p := range pods {
+			if p.Spec.NodeName != "" {
+				used[p.Spec.NodeName] = true
+			}
+		}
+		if len(used) != 2 {
+			return fmt.Errorf("%d pods are on %d nodes", len(pods), len(used))
+		}
+		return nil
+	})
 }
 
 // ear starts this program as a listener in a node's network.

@@ -15,6 +15,10 @@ type Hearing struct {
 	Silence time.Duration `json:"silence"`
 	// Unstable is the time from the first failed request to the last.
 	Unstable time.Duration `json:"unstable"`
+	// Heavy is the time from the first failed request to the end of the last
+	// second in which at least one of twenty failed. Single failures follow
+	// later, where a new connection gets the port of one that never came about.
+	Heavy time.Duration `json:"heavy"`
 	// Lasting is true if nobody answered at the end.
 	Lasting bool `json:"lasting,omitempty"`
 	// Switches counts how often another pod answered than just before. A clean
@@ -31,28 +35,43 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	var h Hearing
 	var answers, streams []Record
 	var first, last time.Time
+	asked, failed := map[int]int{}, map[int]int{} // by the second from the beginning
 	for _, r := range records {
 		switch {
 		case r.Done.Before(begin) || r.Sent.After(end):
 		case r.Stream > 0:
 			streams = append(streams, r)
 		case r.Error != "":
-			h.Requests++
+			asked[int(r.Sent.Sub(begin).Seconds())]++
+			failed[int(r.Sent.Sub(begin).Seconds())]++
 			h.Failed++
 			first, last = earlier(first, r.Sent), later(last, r.Sent)
 		default:
-			h.Requests++
+			asked[int(r.Sent.Sub(begin).Seconds())]++
 			answers = append(answers, r)
 		}
 	}
+	h.Requests = h.Failed + len(answers)
 	if h.Failed > 0 {
 		h.Unstable = last.Sub(first)
+		h.Heavy = max(0, heavy(asked, failed)-first.Sub(begin))
 	}
 	slices.SortFunc(answers, func(a, b Record) int { return a.Done.Compare(b.Done) })
 	h.Silence, h.Lasting = silence(answers, begin, end)
 	h.Switches, h.Both = changes(answers)
 	h.Stream = fate(streams, begin, end)
 	return h
+}
+
+// heavy is when the last second ends in which one of twenty requests failed.
+func heavy(asked, failed map[int]int) time.Duration {
+	last := 0
+	for second, n := range failed {
+		if 20*n >= asked[second] {
+			last = max(last, second+1)
+		}
+	}
+	return time.Duration(last) * time.Second
 }
 
 // silence is the longest time without an answer, and whether it lasted to the end.
@@ -96,7 +115,7 @@ func changes(answers []Record) (switches int, both time.Duration) {
 func fate(records []Record, begin, end time.Time) string {
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(cmp.Compare(a.Stream, b.Stream), a.Done.Compare(b.Done)) })
 	if len(records) == 0 {
-		return "silent, never closed"
+		return "silent from the start, not closed"
 	}
 	first := records[0].Stream
 	var lastAnswer time.Time

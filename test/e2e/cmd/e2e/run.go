@@ -1,20 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
 	"github.com/leader-elector/leader-elector/test/e2e/fault"
+	"github.com/leader-elector/leader-elector/test/e2e/report"
 	"github.com/leader-elector/leader-elector/test/e2e/workload"
 )
 
@@ -59,7 +56,7 @@ func runAll(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	return o.conclude(results)
+	return o.conclude(ctx, results)
 }
 
 // run does each trial that is not among the results yet.
@@ -95,105 +92,35 @@ func (o options) chosen() []fault.Fault {
 	return chosen
 }
 
-// store keeps results in a file, a line each, so that a run can be resumed.
-type store struct {
-	dir     string
-	file    *os.File
-	results []fault.Result
-}
-
-func open(dir string, resume bool) (*store, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	s := &store{dir: dir}
-	name, mode := "results.jsonl", os.O_RDWR|os.O_CREATE|os.O_APPEND
-	if !resume {
-		name, mode = "brief.jsonl", mode|os.O_TRUNC
-	}
-	var err error
-	if s.file, err = os.OpenFile(filepath.Join(dir, name), mode, 0o644); err != nil {
-		return nil, err
-	}
-	for lines := bufio.NewScanner(s.file); lines.Scan(); {
-		var r fault.Result
-		if json.Unmarshal(lines.Bytes(), &r) == nil {
-			s.results = append(s.results, r)
-		}
-	}
-	return s, nil
-}
-
-func (s *store) has(f, form string, trial int) bool {
-	return slices.ContainsFunc(s.results, func(r fault.Result) bool {
-		return r.Fault == f && r.Form == form && r.Trial == trial
-	})
-}
-
-// try makes one trial and tells its result in a line.
-func (s *store) try(ctx context.Context, f fault.Fault, w *workload.Workload, trial int) error {
-	begun := time.Now()
-	r, err := f.Run(ctx, w)
-	if err != nil {
-		s.keepLogs(ctx, f, w, trial)
-		return err
-	}
-	r.Trial = trial
-	s.results = append(s.results, r)
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if _, err := s.file.Write(append(line, '\n')); err != nil {
-		return err
-	}
-	fmt.Printf("%-15s %s %d  silence %6.2f s, unstable %6.2f s, %d of %d failed, lead lapsed %5.2f s, stream %s  (%.0f s)\n",
-		f.Name, w.Name, trial, r.Heard.Silence.Seconds(), r.Heard.Unstable.Seconds(), r.Heard.Failed, r.Heard.Requests,
-		r.Lead.Lapsed.Seconds(), r.Heard.Stream, time.Since(begun).Seconds())
-	for _, n := range r.Notes {
-		fmt.Println("                note:", n)
-	}
-	for _, p := range r.Problems {
-		fmt.Println("                PROBLEM:", p)
-	}
-	if len(r.Problems) > 0 {
-		s.keepLogs(ctx, f, w, trial)
-	}
-	return nil
-}
-
-// keepLogs keeps what explains a failure.
-func (s *store) keepLogs(ctx context.Context, f fault.Fault, w *workload.Workload, trial int) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	var all strings.Builder
-	in := "--namespace=" + w.Namespace
-	for _, args := range [][]string{
-		{"get", "pods,rs,leases,endpointslices", in, "-o", "wide"}, {"describe", "pods", in}, {"get", "events", in},
-		{"logs", in, "-l", w.Selector, "--all-containers", "--prefix", "--timestamps", "--tail=-1"},
-	} {
-		out, err := w.Cluster.Kubectl(ctx, args...)
-		fmt.Fprintf(&all, "== kubectl %s\n%s\n", strings.Join(args, " "), out)
-		if err != nil {
-			fmt.Fprintln(&all, err)
-		}
-	}
-	path := filepath.Join(s.dir, fmt.Sprintf("%s-%s-%d.log", f.Name, w.Name, trial))
-	if err := os.WriteFile(path, []byte(all.String()), 0o644); err == nil {
-		fmt.Println("                see", path)
-	}
-}
-
-// conclude fails if any trial had a problem.
-func (o options) conclude(results []fault.Result) error {
+// conclude tells the results in tables, writes the report, and fails if any
+// trial had a problem.
+func (o options) conclude(ctx context.Context, results []fault.Result) error {
 	bad := 0
 	for _, r := range results {
 		if len(r.Problems) > 0 {
 			bad++
 		}
 	}
+	for _, form := range workload.Forms {
+		fmt.Printf("\n%s (form %s)\n\n%s", form.Title, form.Name, report.Table(form.Name, results))
+	}
+	if o.report != "" {
+		if err := writeReport(ctx, o.report, results); err != nil {
+			return err
+		}
+		fmt.Printf("\nwritten to %s\n", o.report)
+	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d trials had problems", bad, len(results))
 	}
 	return nil
+}
+
+func writeReport(ctx context.Context, path string, results []fault.Result) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return report.Write(f, report.Here(ctx, source()), results)
 }
