@@ -38,7 +38,8 @@ type stage struct {
 	sentAt  time.Duration
 	wake    time.Duration
 	queue   []queued
-	acts    []act // everything that the candidate asked for since mark
+	acts    []act       // everything that the candidate asked for since mark
+	over    engine.Term // of the lead that ended last
 }
 
 type queued struct {
@@ -128,6 +129,8 @@ func (s *stage) step(ev engine.Event) {
 				s.t.Fatalf("%v: %#v while %#v is under way", s.at, a, s.request)
 			}
 			s.request, s.sentAt = a, s.at
+		case engine.StopLeading:
+			s.over = v.Term
 		case engine.WakeAt:
 			if s.wake = v.At - boot; s.wake <= s.at {
 				s.t.Fatalf("%v: wants to be woken at %v", s.at, s.wake)

@@ -144,7 +144,7 @@ func (s *stage) ended(reason engine.Reason) engine.StopLeading {
 // appStops confirms that the app stopped, for the lead that ended last.
 func (s *stage) appStops() {
 	s.t.Helper()
-	s.step(engine.Stopped{Term: last[engine.StopLeading](s).Term, Confirmed: true})
+	s.step(engine.Stopped{Term: s.over, Confirmed: true})
 }
 
 // reports asserts that people were told of a problem since mark.
