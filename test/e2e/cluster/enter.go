@@ -7,15 +7,18 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
 
-// packages are the Debian packages that the cluster needs, with a program of each.
+// packages are the Debian packages that the cluster needs, with a program or file of
+// each.
 var packages = [][2]string{
 	{"containerd", "containerd"}, {"runc", "runc"}, {"containernetworking-plugins", "/usr/lib/cni/bridge"},
 	{"nftables", "nft"}, {"conntrack", "conntrack"}, {"iptables", "iptables"}, {"iproute2", "ip"},
 	{"procps", "sysctl"}, {"util-linux", "nsenter"}, {"debootstrap", "debootstrap"},
+	{"debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"},
 }
 
 // Require installs the packages that are missing. Without root, or without a
@@ -26,7 +29,7 @@ func Require(ctx context.Context, say func(string)) error {
 	}
 	var missing []string
 	for _, p := range packages {
-		if _, err := exec.LookPath(p[1]); err != nil {
+		if !installed(p[1]) {
 			missing = append(missing, p[0])
 		}
 	}
@@ -43,6 +46,15 @@ func Require(ctx context.Context, say func(string)) error {
 		}
 	}
 	return nil
+}
+
+// installed looks for a program by name, or a file by path.
+func installed(what string) bool {
+	_, err := exec.LookPath(what)
+	if filepath.IsAbs(what) {
+		_, err = os.Stat(what)
+	}
+	return err == nil
 }
 
 // doorFile is the descriptor under which Enter hands a listener on. It is

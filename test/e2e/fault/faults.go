@@ -68,7 +68,8 @@ func rollout(ctx context.Context, t *Trial) error {
 	if _, err := t.Cluster.Kubectl(ctx, "rollout", "restart", name, in); err != nil {
 		return err
 	}
-	if _, err := t.Cluster.Kubectl(ctx, "rollout", "status", name, in, "--timeout=30s"); err == nil {
+	t.linger(ctx, 30*time.Second)
+	if t.replaced(ctx) == nil {
 		t.Notes = append(t.Notes, "the roll-out went through by itself")
 		return nil
 	}
@@ -79,12 +80,29 @@ func rollout(ctx context.Context, t *Trial) error {
 		`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}`); err != nil {
 		return err
 	}
-	wait(ctx, 10*time.Second)
+	t.linger(ctx, 10*time.Second)
 	if err := deletePod(ctx, t); err != nil {
 		return err
 	}
-	if _, err := t.Cluster.Kubectl(ctx, "rollout", "status", name, in, "--timeout=60s"); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := cluster.Until(ctx, 250*time.Millisecond, t.replaced); err != nil {
 		return fmt.Errorf("the remedy does not help: %w", err)
+	}
+	return nil
+}
+
+// replaced says which pod of before the fault is still there.
+func (t *Trial) replaced(ctx context.Context) error {
+	t.settled(ctx)
+	pods, err := t.Pods(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range pods {
+		if _, old := t.before[p.Name()]; old {
+			return fmt.Errorf("the old pod %s is still there", p.Name())
+		}
 	}
 	return nil
 }
@@ -135,7 +153,7 @@ func cutAndHeal(ctx context.Context, t *Trial) error {
 	if err := t.Node.Cut(ctx); err != nil {
 		return err
 	}
-	wait(ctx, 20*time.Second)
+	t.linger(ctx, 20*time.Second)
 	if err := t.Node.Heal(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (t *Trial) measure(ctx context.Context, f Fault, r Result) (Result, error) 
 	r.Begun = t.begun
 	err = f.Break(ctx, t)
 	if err == nil {
-		t.watch(ctx, f)
+		t.linger(ctx, time.Until(t.begun.Add(f.Watch)))
 	}
 	end := time.Now()
 	t.mended = end
@@ -208,10 +208,9 @@ func (t *Trial) warm(ctx context.Context, ear *listener.Ear) error {
 	})
 }
 
-// watch waits as long as the fault is to be watched, and tells the ears of
-// pods that come.
-func (t *Trial) watch(ctx context.Context, f Fault) {
-	for time.Since(t.begun) < f.Watch && ctx.Err() == nil {
+// linger waits, and tells the ears of pods that come.
+func (t *Trial) linger(ctx context.Context, d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end) && ctx.Err() == nil; {
 		t.settled(ctx)
 		wait(ctx, 250*time.Millisecond)
 	}

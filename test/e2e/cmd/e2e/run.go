@@ -52,34 +52,33 @@ func runAll(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
-	results, err := o.run(ctx, c)
+	s, err := open(o.out, o.full)
 	if err != nil {
 		return err
 	}
-	return o.conclude(ctx, results)
+	defer s.file.Close()
+	if err := o.run(ctx, c, s); err != nil {
+		return err
+	}
+	return o.conclude(ctx, s)
 }
 
 // run does each trial that is not among the results yet.
-func (o options) run(ctx context.Context, c *cluster.Cluster) ([]fault.Result, error) {
-	store, err := open(o.out, o.full)
-	if err != nil {
-		return nil, err
-	}
-	defer store.file.Close()
+func (o options) run(ctx context.Context, c *cluster.Cluster, s *store) error {
 	for trial := 1; trial <= o.trials; trial++ {
 		for _, f := range o.chosen() {
 			for _, form := range workload.Forms {
-				if o.forms != "" && !slices.Contains(strings.Split(o.forms, ","), form.Name) || store.has(f.Name, form.Name, trial) {
+				if o.forms != "" && !slices.Contains(strings.Split(o.forms, ","), form.Name) || s.has(f.Name, form.Name, trial) {
 					continue
 				}
 				w := &workload.Workload{Form: form, Cluster: c, Source: source()}
-				if err := store.try(ctx, f, w, trial); err != nil {
-					return store.results, fmt.Errorf("%s in form %s: %w", f.Name, form.Name, err)
+				if err := s.try(ctx, f, w, trial); err != nil {
+					return fmt.Errorf("%s in form %s: %w", f.Name, form.Name, err)
 				}
 			}
 		}
 	}
-	return store.results, nil
+	return nil
 }
 
 func (o options) chosen() []fault.Fault {
@@ -94,8 +93,8 @@ func (o options) chosen() []fault.Fault {
 
 // conclude tells the results in tables, writes the report, and fails if any
 // trial had a problem.
-func (o options) conclude(ctx context.Context, results []fault.Result) error {
-	bad := 0
+func (o options) conclude(ctx context.Context, s *store) error {
+	bad, results := 0, s.results
 	for _, r := range results {
 		if len(r.Problems) > 0 {
 			bad++
@@ -110,8 +109,8 @@ func (o options) conclude(ctx context.Context, results []fault.Result) error {
 		}
 		fmt.Printf("\nwritten to %s\n", o.report)
 	}
-	if bad > 0 {
-		return fmt.Errorf("%d of %d trials had problems", bad, len(results))
+	if bad+s.unmade > 0 {
+		return fmt.Errorf("%d of %d trials had problems, %d could not be made", bad, len(results), s.unmade)
 	}
 	return nil
 }

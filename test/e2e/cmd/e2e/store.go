@@ -22,6 +22,7 @@ type store struct {
 	dir     string
 	file    *os.File
 	results []fault.Result
+	unmade  int // trials that could not be made
 }
 
 func open(dir string, resume bool) (*store, error) {
@@ -56,11 +57,20 @@ func (s *store) has(f, form string, trial int) bool {
 func (s *store) try(ctx context.Context, f fault.Fault, w *workload.Workload, trial int) error {
 	begun := time.Now()
 	r, err := f.Run(ctx, w)
-	if err != nil {
-		s.keepLogs(ctx, f, w, trial)
-		return err
-	}
 	r.Trial = trial
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		// It is not written down, so that a resumed run tries it again.
+		fmt.Printf("%-15s %s %d  NOT MADE: %v\n", f.Name, w.Name, trial, err)
+		s.keepLogs(ctx, f, w, trial)
+		s.unmade++
+		if s.unmade > 5 {
+			return fmt.Errorf("%d trials could not be made; this cluster is not fit: %w", s.unmade, err)
+		}
+		return nil
+	}
 	if err := s.keepRaw(r); err != nil {
 		return err
 	}
