@@ -175,7 +175,8 @@ func (c *candidate) begin(a engine.Lead) {
 	if c.acting != 0 && !c.unconfirmed {
 		w.violate("%s begins term %s while its app still acts for term %s", c.name(), a.Term, c.acting)
 	}
-	w.topTerm, w.restored = a.Term, false
+	w.topTerm = a.Term
+	w.restored = w.restored && w.now <= w.lostUntil
 	c.acting, c.unconfirmed = a.Term, false
 }
 

@@ -50,7 +50,7 @@ type world struct {
 	ttl        time.Duration
 	born       int
 	topTerm    engine.Term
-	restored   bool          // terms may fall, once
+	restored   bool          // terms may fall, also once after lostUntil
 	lostUntil  time.Duration // until then, etcd's lost commits excuse two leaders
 	sockets    map[string]*candidate
 	calm       bool // faults have ended
