@@ -33,8 +33,8 @@ func (m *Machine) freeAt() time.Duration {
 	k := &m.lock
 	rec := &k.rec
 	switch {
-	case k.restored:
-		return k.since + k.longest
+	case m.restored():
+		return max(m.restoredTill, k.since+m.patience(rec))
 	case m.mine(rec), m.predecessor(rec), m.firstInstall(rec):
 		return k.since
 	case rec.released():
@@ -53,11 +53,16 @@ func (m *Machine) patience(rec *Record) time.Duration {
 	if rec.sealed() && rec.Holder != "" && rec.Duration > 0 {
 		return rec.Duration
 	}
-	wait := max(m.lock.longest, rec.Duration, m.cfg.TTL)
-	if rec.foreign() || m.lock.slack {
-		wait += ForeignSlack
+	return m.longest()
+}
+
+// longest is the longest lease that a leader of this lock may have, with what
+// a foreign one may add to it.
+func (m *Machine) longest() time.Duration {
+	if m.lock.slack {
+		return m.lock.longest + ForeignSlack
 	}
-	return wait
+	return m.lock.longest
 }
 
 // firstInstall says whether the record is my own tombstone of a lock that was
@@ -84,6 +89,9 @@ func (m *Machine) bury() {
 	}
 	f := &flight{op: m.op(), floor: m.lock.newest, nonce: put.Tombstone}
 	m.flight = f
+	if len(m.creates) > maxUnknown {
+		clear(m.creates) // a tombstone that is not known as mine is waited for
+	}
 	m.creates[f.nonce] = struct{}{}
 	if !m.lock.buried {
 		m.lock.buried = true
@@ -97,9 +105,5 @@ func (m *Machine) openAfter() time.Duration {
 	if m.cfg.Immediate && m.lock.missing {
 		return 0
 	}
-	wait := m.lock.longest
-	if m.lock.slack {
-		wait += ForeignSlack
-	}
-	return wait
+	return m.longest()
 }

@@ -76,8 +76,8 @@ func (m *Machine) stop() {
 	}
 }
 
-// stopped takes the end of the app's part. Without confirmation there is no
-// release: renewing ends and the lease runs out (law 9).
+// stopped takes the end of the app's part. Without confirmation in time there
+// is no release: renewing ends and the lease runs out (law 9).
 func (m *Machine) stopped(s Stopped) {
 	if m.app.state != appStopping || s.Term != m.app.term {
 		return
@@ -180,6 +180,9 @@ func (m *Machine) release() {
 	put := m.renewal()
 	put.Holder, put.Request = "", nil
 	m.seal(&put, m.lock.rec.Seal.Term)
+	if rec := &m.lock.rec; m.heir == "" && rec.accepted() && !rec.Paused {
+		m.heir = rec.Acceptance.By
+	}
 	put.Seal.Released, put.Seal.To = true, m.heir
 	m.swap(put, write{term: m.lock.rec.Seal.Term})
 }
@@ -207,11 +210,30 @@ func (m *Machine) swap(put Record, w write) {
 	m.flight = f
 	w.sent, w.on = m.now, on.Version
 	m.writes[f.nonce] = w
+	m.forgetOldest()
 	m.lastSent, m.wrote = m.now.Boot, true
+	if !f.release {
+		m.heldFrom = m.now.Boot
+	}
 	if m.yielding {
 		m.heldTill = m.lastSent + m.cfg.TTL + yieldSlack
 	}
 	m.emit(Swap{Op: f.op, On: on, Put: put, Kind: Hold, Timeout: m.attempt()})
+}
+
+// forgetOldest bounds what is remembered of writes of unknown outcome. Forgetting
+// one is safe: a record of mine is known by its start.
+func (m *Machine) forgetOldest() {
+	if len(m.writes) <= maxUnknown {
+		return
+	}
+	oldest := ""
+	for nonce, w := range m.writes {
+		if oldest == "" || w.sent.Boot < m.writes[oldest].sent.Boot || (w.sent.Boot == m.writes[oldest].sent.Boot && nonce < oldest) {
+			oldest = nonce
+		}
+	}
+	delete(m.writes, oldest)
 }
 
 // stamp is the renew time of a write: the wall clock, or a second after the

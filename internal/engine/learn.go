@@ -19,9 +19,8 @@ type knowledge struct {
 	lagSince time.Duration // since when, or when that was last mended
 	buried   bool          // a missing lock was reported
 
-	restored bool // rec was first read after etcd went back in time (law 12)
-	missing  bool // the first consistent read found no lock (law 10)
-	slack    bool // the lock that is now missing was last held by a foreign candidate
+	missing  bool // the first consistent read found no lock, and nothing but my own tombstone was seen since (law 10)
+	slack    bool // a foreign candidate held the lock, and none of ours has held it since
 	restarts int  // writes in a row that restarted patience without renewing
 
 	offer      string        // nonce of the offer seen last
@@ -50,12 +49,15 @@ func (m *Machine) answered(a Answer) {
 	case Absent:
 		m.notThere(f)
 	case Conflict:
-		m.conflicted(f)
+		m.conflicted()
 	case Refused:
+		// Nothing was stored, so nothing of it can show up later.
+		delete(m.writes, f.nonce)
+		delete(m.creates, f.nonce)
 		m.failed(a.RetryAfter)
 	default:
 		if !f.isRead {
-			m.mustRead = true
+			m.rebuffed()
 		}
 		m.failed(a.RetryAfter)
 	}
@@ -72,11 +74,11 @@ func (m *Machine) succeeded(f *flight, rec Record) {
 	}
 	if !m.shows(f, &rec) {
 		// A 200 that does not show this very write proves nothing (law 1).
-		m.mustRead = true
+		m.rebuffed()
 		m.failed(0)
 		return
 	}
-	m.conflicts, m.swapQuiet = 0, 0
+	m.rebuffs, m.swapQuiet = 0, 0
 	if f.release {
 		m.freed()
 	}
@@ -98,13 +100,17 @@ func (m *Machine) shows(f *flight, rec *Record) bool {
 // lock is gone.
 func (m *Machine) notThere(f *flight) {
 	if !f.isRead || m.lock.newest > f.floor {
-		m.mustRead = true
+		if f.isRead {
+			m.mustRead = true
+		} else {
+			m.rebuffed()
+		}
 		m.failed(0)
 		return
 	}
 	m.mustRead = false
 	if !m.lock.read {
-		m.lock.read, m.lock.missing = true, true
+		m.lock.read, m.lock.missing = true, m.lock.newest == 0
 	}
 	m.schedulePoll()
 	m.gone("the lock is missing")
@@ -114,9 +120,9 @@ func (m *Machine) notThere(f *flight) {
 // still act, so its durations are kept.
 func (m *Machine) gone(why string) {
 	if m.lock.present {
-		m.lock.slack = m.lock.rec.foreign()
+		m.lock.missing = false
 	}
-	m.lock.present = false
+	m.lock.present, m.lock.lagging = false, false
 	m.lock.rec = Record{}
 	clear(m.writes)
 	if m.leading {
@@ -128,12 +134,19 @@ func (m *Machine) gone(why string) {
 
 // conflicted takes a 409. It may be my own committed write, so only a
 // consistent read decides.
-func (m *Machine) conflicted(f *flight) {
+func (m *Machine) conflicted() {
 	m.failures, m.quiet = 0, 0
+	m.rebuffed()
+}
+
+// rebuffed takes a write that was not shown to have been stored: a consistent
+// read comes before the next one, and, since reads may go on succeeding where
+// writes do not, writes have a backoff of their own.
+func (m *Machine) rebuffed() {
 	m.mustRead = true
-	m.conflicts++
-	if m.conflicts > 1 {
-		m.swapQuiet = m.now.Boot + m.backoff(m.conflicts-1)
+	m.rebuffs++
+	if m.rebuffs > 1 {
+		m.swapQuiet = m.now.Boot + m.backoff(m.rebuffs-1)
 	}
 }
 
@@ -174,9 +187,10 @@ func (m *Machine) observed(o Observation) {
 	case o.Record.Version == 0:
 		// A list may come from a lagging cache: a reason to look, no more.
 		m.mustRead = m.mustRead || m.lock.present
+		m.lock.lagging = m.lock.lagging && m.lock.present
 	case o.Record.Version >= m.lock.newest:
 		m.lock.newest, m.lock.watched, m.lock.lagging = o.Record.Version, o.Record.Version, false
-		m.mustRead = true
+		m.mustRead, m.lock.missing = true, false
 		m.gone("the lock was deleted")
 	}
 }
@@ -209,13 +223,19 @@ func (m *Machine) keep(rec Record) {
 	if rec.Malformed != "" && (!k.present || k.rec.Malformed != rec.Malformed) {
 		m.emit(Report{Kind: LockMalformed, Detail: rec.Malformed})
 	}
-	k.present, k.restored, k.buried = true, false, false
+	k.present, k.buried = true, false
 	k.rec, k.since, k.newest = rec, m.now.Boot, rec.Version
 	if rec.Version > k.watched && !k.lagging {
 		k.lagging, k.lagSince = true, m.now.Boot
 	}
-	if !rec.tombstone() {
+	switch {
+	case rec.foreign():
+		k.slack = true
+	case rec.sealed():
 		k.slack = false
+	}
+	if _, ours := m.creates[rec.Tombstone]; !ours || !rec.tombstone() {
+		k.missing = false
 	}
 	k.longest = max(k.longest, rec.Duration)
 	if rec.Seal != nil {
@@ -224,7 +244,7 @@ func (m *Machine) keep(rec Record) {
 			k.offer, k.offerSince = o.Nonce, m.now.Boot
 		}
 	}
-	m.conflicts, m.swapQuiet = 0, 0
+	m.rebuffs, m.swapQuiet = 0, 0
 	for nonce, w := range m.writes {
 		// A swap on an older version can no longer be committed.
 		if w.on < rec.Version && (rec.Seal == nil || rec.Seal.Nonce != nonce) {
@@ -242,13 +262,13 @@ func sameSaying(a, b *Record) bool {
 
 // mine says whether the record is this very process's (law 6).
 func (m *Machine) mine(r *Record) bool {
-	return !m.lock.restored && r.sealed() && r.Holder == m.cfg.ID && r.Seal.Start == m.cfg.Start
+	return !m.restored() && r.sealed() && r.Holder == m.cfg.ID && r.Seal.Start == m.cfg.Start
 }
 
 // predecessor says whether the record is that of my own pod's dead process
 // (law 11). Only the owner of the pod's socket knows a PodUID.
 func (m *Machine) predecessor(r *Record) bool {
-	return !m.lock.restored && m.cfg.PodUID != "" && r.sealed() && r.Holder == m.cfg.ID &&
+	return !m.restored() && m.cfg.PodUID != "" && r.sealed() && r.Holder == m.cfg.ID &&
 		r.Seal.PodUID == m.cfg.PodUID && r.Seal.Start != m.cfg.Start
 }
 
@@ -321,8 +341,14 @@ func (m *Machine) lossReason(rec *Record) string {
 	switch {
 	case rec.Malformed != "":
 		return "the lock cannot be read: " + rec.Malformed
+	case rec.Holder == Vacant:
+		return "the lock was deleted, and somebody made a new one"
+	case rec.released():
+		return "another process has held the lock since, and released it"
 	case rec.Holder == "":
 		return "the lock was emptied"
+	case rec.Holder == m.cfg.ID && rec.sealed():
+		return fmt.Sprintf("another process took the lock as %q", m.cfg.ID)
 	case rec.Holder == m.cfg.ID:
 		return "the lock was edited"
 	default:
@@ -353,13 +379,18 @@ func (m *Machine) restore(rec Record) {
 	m.orderly = false
 	clear(m.writes)
 	clear(m.creates)
-	m.conflicts, m.swapQuiet, m.mustRead = 0, 0, false
+	m.rebuffs, m.swapQuiet, m.mustRead = 0, 0, false
 	m.answerOffer(detail)
 	m.lock.present, m.lock.newest, m.lock.watched, m.lock.lagging = false, 0, 0, false
 	m.keep(rec)
-	m.lock.restored = true
+	m.restoredTill = m.now.Boot + m.longest()
 	m.emit(Rewatch{})
 }
+
+// restored says whether etcd went back in time so short ago that a leader by a
+// record that is lost may still act: until then no record counts for more than
+// that it is there, whoever writes it anew.
+func (m *Machine) restored() bool { return m.now.Boot < m.restoredTill }
 
 // watching notes whether the watch stands; without it the lock is polled.
 func (m *Machine) watching(w Watching) {

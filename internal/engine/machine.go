@@ -23,6 +23,7 @@ const (
 	yieldSlack    = 2 * time.Second        // a yielding candidate's greatest hold-back (law 13)
 	firstBackoff  = 50 * time.Millisecond
 	lastBackoff   = time.Second
+	maxUnknown    = 16          // so many writes of unknown outcome are remembered
 	watchLag      = time.Second // the watch may be so late before it is given up
 	renewJitter   = 0.1         // renewals come earlier by up to this share
 	noisyRestarts = 3           // so many patience restarts in a row are worth a report
@@ -45,15 +46,17 @@ type Machine struct {
 	writes  map[string]write    // my writes that the lock may still show, by nonce
 	creates map[string]struct{} // create nonces of my tombstones
 
-	mustRead  bool          // nothing is written before a consistent read
-	quiet     time.Duration // no request before this instant (failures)
-	swapQuiet time.Duration // no swap before this instant (conflicts)
-	failures  int
-	conflicts int
-	lastSent  time.Duration // when my last write was sent
-	wrote     bool          // lastSent is meaningful
-	polling   bool          // the lock cannot be watched
-	pollAt    time.Duration
+	mustRead     bool          // nothing is written before a consistent read
+	quiet        time.Duration // no request before this instant (failures)
+	swapQuiet    time.Duration // no swap before this instant (rebuffs)
+	failures     int
+	rebuffs      int           // writes in a row that were not shown to be stored
+	lastSent     time.Duration // when my last write was sent
+	heldFrom     time.Duration // when my last write that holds the lock was sent
+	wrote        bool          // lastSent and heldFrom are meaningful
+	restoredTill time.Duration // nobody's record counts as its own before this instant (law 12)
+	polling      bool          // the lock cannot be watched
+	pollAt       time.Duration
 
 	leading bool
 	term    Term
@@ -157,6 +160,7 @@ func (m *Machine) Leads(now Now) (Term, Trust, bool) {
 func (m *Machine) handle(ev Event) {
 	switch e := ev.(type) {
 	case Tick:
+		m.wakeAt = 0 // whatever timer there was has fired
 	case Answer:
 		m.answered(e)
 	case Observation:
@@ -217,7 +221,7 @@ func (m *Machine) settled() bool {
 	if !m.wrote {
 		return true
 	}
-	if m.due(m.lastSent + m.cfg.TTL) {
+	if m.due(m.heldFrom + m.cfg.TTL) { // a release lengthens no lease
 		return true
 	}
 	if m.flight != nil && !m.flight.isRead {

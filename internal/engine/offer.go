@@ -84,9 +84,7 @@ func (m *Machine) accepted() bool {
 	if !m.lock.present || o == nil || o.nonce == "" || rec.Paused || !m.mine(rec) {
 		return false
 	}
-	a := rec.Acceptance
-	return a != nil && rec.Seal.Offer != nil && rec.Seal.Offer.Nonce == o.nonce && a.Offer == o.nonce &&
-		a.By != "" && a.By != m.cfg.ID && (o.to == "" || o.to == a.By)
+	return rec.accepted() && rec.Seal.Offer.Nonce == o.nonce
 }
 
 // ageOffer withdraws an offer whose time is over.
@@ -138,7 +136,7 @@ func (m *Machine) answerOffer(refusal string) {
 // may accept now. Every doubt makes the offer void.
 func (m *Machine) answerable() bool {
 	rec := &m.lock.rec
-	if m.lock.restored || !rec.sealed() || rec.Holder == "" || rec.Holder == m.cfg.ID || rec.Paused || rec.Acceptance != nil {
+	if m.restored() || !rec.sealed() || rec.Holder == "" || rec.Holder == m.cfg.ID || rec.Paused || rec.Acceptance != nil {
 		return false
 	}
 	o := rec.Seal.Offer

@@ -105,6 +105,17 @@ func (r *Record) released() bool {
 	return r.sealed() && r.Holder == "" && r.Seal.Released && r.Seal.Term != 0 && r.Duration > 0
 }
 
+// accepted says whether the record carries a candidate's acceptance of the
+// offer that stands in it.
+func (r *Record) accepted() bool {
+	a := r.Acceptance
+	if a == nil || !r.sealed() || r.Seal.Offer == nil {
+		return false
+	}
+	o := r.Seal.Offer
+	return a.Offer == o.Nonce && a.By != "" && a.By != r.Holder && (o.To == "" || o.To == a.By)
+}
+
 // tombstone says whether the record is a placeholder for a lock that was missing.
 func (r *Record) tombstone() bool {
 	return r.Holder == Vacant && r.Tombstone != "" && r.Seal == nil

@@ -106,7 +106,7 @@ func (m *Machine) waiting(now Now) string {
 		return "the lock is free; taking it"
 	case rec.Malformed != "":
 		return fmt.Sprintf("the lock cannot be read (%s); it is open in %v", rec.Malformed, left)
-	case m.lock.restored:
+	case now.Boot < m.restoredTill:
 		return fmt.Sprintf("etcd was restored; the lock is open in %v", left)
 	case rec.leader() == "":
 		return fmt.Sprintf("nobody holds the lock, but a leader unknown to it may still act; it is open in %v", left)
