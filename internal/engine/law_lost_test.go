@@ -296,3 +296,20 @@ func TestLaw09_LossesAreToldInWords(t *testing.T) {
 		t.Errorf("%q does not say who", stop.Detail)
 	}
 }
+
+func TestLaw09_AProcessEndsAtTheLatestWhenItsLeaseHasRunOut(t *testing.T) {
+	for name, fate := range map[string]fate{"nothing arrives": cut, "everything is refused": refused, "writes fail": spurned} {
+		t.Run(name, func(t *testing.T) {
+			s := leading(t)
+			s.pass(time.Second)
+			s.fate, s.blind = fate, true
+			s.step(engine.Stop{})
+			s.appStops()
+			s.mark()
+			s.pass(10 * time.Minute)
+			if at := firstAt[engine.Finished](s); at > 20*time.Second {
+				t.Errorf("finished only at %v, though its last lease ran out by 15s", at)
+			}
+		})
+	}
+}

@@ -165,3 +165,60 @@ func TestLaw10_WhoIsNotFitCreatesNothing(t *testing.T) {
 	s.step(engine.Fitness{Fit: true})
 	last[engine.Create](s)
 }
+
+func TestLaw10_ImmediateIsOverWhenTheLockWasSeen(t *testing.T) {
+	s := curtain(t, immediate)
+	s.open()
+	s.pass(time.Second)
+	s.put(sealed("b")) // a successor leads
+	s.pass(time.Second)
+	s.ended(engine.Lost)
+	s.appStops()
+	s.mark()
+	s.delete()
+	s.pass(ttl - time.Second)
+	last[engine.Create](s)
+	none[engine.Swap](s, "the lock's leader may still act")
+}
+
+func TestLaw10_ImmediateIsNotForALockThatTheWatchShowedFirst(t *testing.T) {
+	s := before(t, sealed("a"), immediate)
+	s.fate = held
+	s.step(engine.Observation{Record: *s.lock})
+	s.delete()
+	s.fate = served
+	s.pass(ttl - time.Second)
+	last[engine.Create](s)
+	none[engine.Swap](s, "the deleted lock's leader may still act")
+}
+
+func TestLaw10_TheSevenSecondsOfAForeignHolderOutliveAnUnseenDeletion(t *testing.T) {
+	for name, rec := range map[string]engine.Record{"a tombstone": tombstone(), "an empty record": {Duration: time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			s := before(t, foreign("x"))
+			s.pass(time.Second)
+			s.put(rec)
+			s.pass(time.Millisecond)
+			seen := s.at
+			s.pass(time.Minute)
+			s.swapsAt(seen+ttl+7*time.Second, "the foreign leader may still act")
+		})
+	}
+}
+
+func TestLaw10_TheSevenSecondsOutliveALaggingWatch(t *testing.T) {
+	s := before(t, foreign("x"))
+	s.pass(time.Second)
+	old := *s.lock
+	s.delete()
+	s.queue = nil
+	s.fate = held
+	s.step(engine.Observation{Deleted: true})
+	s.settle() // absent
+	s.step(engine.Observation{Record: old})
+	s.settle() // created
+	created := s.at
+	s.fate = served
+	s.pass(time.Minute)
+	s.swapsAt(created+ttl+7*time.Second, "the foreign leader may still act")
+}

@@ -222,3 +222,41 @@ func TestLaw12_TheTermIsInEveryViewAndSeal(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+func TestLaw12_ARestoreIsRememberedOverLaterWrites(t *testing.T) {
+	for name, rec := range map[string]engine.Record{
+		"a release":      released("a"),
+		"my own record":  ofMyPod("pod-1", func(r *engine.Record) { r.Seal.Start = "s1" }),
+		"my predecessor": ofMyPod("pod-1"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := leading(t, inPod)
+			s.pass(4 * time.Second)
+			s.restored(rec, 38)
+			s.mark()
+			s.pass(2 * time.Second)
+			read := firstAt[engine.StopLeading](s)
+			s.appStops()
+			s.pass(time.Second)
+			s.edit(label)
+			s.mark()
+			s.pass(time.Minute)
+			if at := firstAt[engine.Swap](s); at < read+ttl {
+				t.Errorf("swapped at %v, %v after the restore was noticed: a label made it forget", at, at-read)
+			}
+		})
+	}
+}
+
+func TestLaw12_ARestoredForeignHolderHasItsSevenSeconds(t *testing.T) {
+	s := leading(t)
+	s.pass(4 * time.Second)
+	s.restored(foreign("x"), 38)
+	s.mark()
+	s.pass(2 * time.Second)
+	read := firstAt[engine.StopLeading](s)
+	s.appStops()
+	s.mark()
+	s.pass(time.Minute)
+	s.swapsAt(read+ttl+7*time.Second, "a foreign holder acts longer than its lease says")
+}
