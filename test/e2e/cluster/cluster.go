@@ -182,19 +182,24 @@ func (c *Cluster) WaitNodes(ctx context.Context) error {
 	return nil
 }
 
-// Until tries until try succeeds, and returns its last error when ctx ends.
+// Until tries until try succeeds. When ctx ends it returns the last error that
+// is not of that end.
 func Until(ctx context.Context, every time.Duration, try func(context.Context) error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var last error
 	for {
 		err := try(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return err
+			return last
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Trial struct {
 	Notes  []string      // what the fault itself found
 
 	asks   map[string]*listener.Ear // by node
-	asked  map[string]bool          // pods, by UID
+	asked  map[string]bool          // pods, by UID and address
 	begun  time.Time
 	mended time.Time
 	before map[string]workload.Container // sidecars, by pod, before the fault
@@ -216,11 +216,25 @@ func (t *Trial) linger(ctx context.Context, d time.Duration) {
 	}
 }
 
-// recovered waits until exactly one pod leads and serves, and another stands by.
+// recovered waits until exactly one pod leads and serves, another stands by,
+// and it stays so: a controller may be in the middle of its work.
 func (t *Trial) recovered(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return cluster.Until(ctx, 250*time.Millisecond, t.settled)
+	var since time.Time
+	return cluster.Until(ctx, 250*time.Millisecond, func(ctx context.Context) error {
+		if err := t.settled(ctx); err != nil {
+			since = time.Time{}
+			return err
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if time.Since(since) < 2*time.Second {
+			return errors.New("it has only just settled")
+		}
+		return nil
+	})
 }
 
 // settled says what is missing for one pod to lead, and another to stand by.
@@ -233,8 +247,9 @@ func (t *Trial) settled(ctx context.Context) error {
 	}
 	ready := ""
 	for _, p := range pods {
-		if !t.asked[p.Metadata.UID] && p.Status.PodIP != "" {
-			t.asked[p.Metadata.UID] = true
+		// A pod whose sandbox was restarted has another address.
+		if key := p.Metadata.UID + p.Status.PodIP; !t.asked[key] && p.Status.PodIP != "" {
+			t.asked[key] = true
 			t.asks[p.Spec.NodeName].Tell(p.Name() + " " + p.Status.PodIP)
 		}
 		if p.Metadata.DeletionTimestamp != nil {
@@ -253,12 +268,13 @@ func (t *Trial) settled(ctx context.Context) error {
 	return nil
 }
 
-// leaders are the pods whose latest answer, of the last second, is that they lead.
+// leaders are the pods whose latest answer, of the last second, is that they
+// lead. A failure is no answer: it may be of an address that a pod had before.
 func (t *Trial) leaders() []string {
 	latest := map[string]listener.Record{}
 	for _, ear := range t.asks {
 		for _, r := range ear.Records() {
-			if r.Sent.After(latest[r.Pod].Sent) {
+			if r.Error == "" && r.Sent.After(latest[r.Pod].Sent) {
 				latest[r.Pod] = r
 			}
 		}

@@ -39,6 +39,7 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	for _, r := range records {
 		switch {
 		case r.Done.Before(begin) || r.Sent.After(end):
+		case r.Stream > 0 && r.Done.After(end): // what wakes it later is not its fate
 		case r.Stream > 0:
 			streams = append(streams, r)
 		case r.Error != "":

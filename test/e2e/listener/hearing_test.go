@@ -86,6 +86,14 @@ func TestTheFateOfTheStream(t *testing.T) {
 	}
 }
 
+func TestAStreamThatWakesAfterTheEndWasSilent(t *testing.T) {
+	late := at(50, 12000, "a")
+	late.Stream = 1
+	if h := Hear([]Record{late}, begin, begin.Add(ms(10000))); h.Stream != "silent from the start, not closed" {
+		t.Error(h.Stream)
+	}
+}
+
 func leads(sent, done int, pod string) Record {
 	r := at(sent, done, pod)
 	r.Leads = true
