@@ -5,8 +5,8 @@ export CGO_ENABLED ?= 0
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -s -w -X main.linked=$(VERSION)
-MODULES     := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard 'go.mod' '*/go.mod'))
-CODE        := $(filter-out %/programs,$(MODULES))
+MODULES     := $(patsubst %/,%,$(dir $(shell git ls-files -co --exclude-standard 'go.mod' '*/go.mod')))
+CODE        := $(filter-out test/controlplane/programs,$(MODULES))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLANE       := go run -C test/controlplane ./cmd/controlplane
 

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,10 +29,12 @@ rules:
 - level: None
 `
 
-// idlePairs of each program are left alone; idleWarm after their start their
-// requests are counted for idleCount, and then their memory is read.
+// idlePairs of each program are left alone but for the probes that every pod
+// gets; idleWarm after their start their requests are counted for idleCount,
+// and then their memory is read.
 const (
 	idlePairs = 3
+	probeTime = time.Second
 	idleWarm  = 30 * time.Second
 	idleCount = 90 * time.Second
 )
@@ -44,6 +48,10 @@ func (b *bench) idle(ctx context.Context) error {
 func (b *bench) idleOf(ctx context.Context, p *program) error {
 	namespaces := map[string]bool{}
 	var leaders, standbys []*process
+	probing, stop := context.WithCancel(ctx)
+	var probes sync.WaitGroup
+	defer probes.Wait()
+	defer stop()
 	for range idlePairs {
 		namespace, err := b.plane.Namespace(ctx)
 		if err != nil {
@@ -56,7 +64,40 @@ func (b *bench) idleOf(ctx context.Context, p *program) error {
 		defer b.end(leader, standby)
 		namespaces[namespace] = true
 		leaders, standbys = append(leaders, leader), append(standbys, standby)
+		probes.Go(func() { probe(probing, leader, standby) })
 	}
+	if err := b.countIdle(ctx, p, namespaces); err != nil {
+		return err
+	}
+	for _, c := range leaders {
+		if !c.leads() {
+			return fmt.Errorf("a leader at rest lost its lead\n%s", c.lastWords())
+		}
+	}
+	if err := b.addMemory(memoryLeader, p, leaders); err != nil {
+		return err
+	}
+	if err := b.addMemory(memoryStandby, p, standbys); err != nil {
+		return err
+	}
+	return b.addSize(p)
+}
+
+// probe asks as a kubelet does for a readinessProbe: on a connection of its own
+// each time. A process that nobody asks would hold less memory than one in a pod.
+func probe(ctx context.Context, all ...*process) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: probeTime}
+	for pause(ctx, probeTime) == nil {
+		for _, c := range all {
+			if resp, err := client.Get("http://" + c.addr + "/leader"); err == nil {
+				resp.Body.Close()
+			}
+		}
+	}
+}
+
+// countIdle waits, and reports the requests that were made meanwhile.
+func (b *bench) countIdle(ctx context.Context, p *program, namespaces map[string]bool) error {
 	if err := pause(ctx, idleWarm); err != nil {
 		return err
 	}
@@ -71,19 +112,8 @@ func (b *bench) idleOf(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range leaders {
-		if !c.leads() {
-			return fmt.Errorf("a leader at rest lost its lead\n%s", c.lastWords())
-		}
-	}
 	b.addRequests(p, before, after)
-	if err := b.addMemory(memoryLeader, p, leaders); err != nil {
-		return err
-	}
-	if err := b.addMemory(memoryStandby, p, standbys); err != nil {
-		return err
-	}
-	return b.addSize(p)
+	return nil
 }
 
 // request is a kind of request: whose, and what.

@@ -100,24 +100,28 @@ func (b *bench) addOutage(o outage, pairs []*watchedPair, begun, ready time.Time
 	var failed error
 	for _, p := range b.programs {
 		var last, back []time.Duration
-		two, asked, never := 0, 0, 0
+		two, asked := 0, 0
 		for _, pair := range pairs {
 			if pair.of != p {
 				continue
 			}
 			last = append(last, max(0, pair.last.Sub(begun)))
 			two, asked = two+pair.two, asked+pair.asked
-			if pair.again.IsZero() {
-				never++
-				continue
+			if !pair.again.IsZero() {
+				back = append(back, max(0, pair.again.Sub(ready)))
 			}
-			back = append(back, max(0, pair.again.Sub(ready)))
 		}
-		b.report.add(o.last, p, spread(last), worst(last) <= ttl)
 		b.report.add(o.two, p, fmt.Sprintf("%d of %d rounds", two, asked), two == 0)
-		if never > 0 {
-			b.report.add(o.back, p, fmt.Sprintf("%d of %d not within %v", never, outagePairs, patience), false)
-		} else {
+		switch {
+		case worst(last) > outageTime-time.Second:
+			// Who never stopped naming a leader shows nothing by naming one.
+			b.report.add(o.last, p, "never stopped", false)
+			b.report.add(o.back, p, "named one throughout", false)
+		case len(back) < outagePairs:
+			b.report.add(o.last, p, spread(last), worst(last) <= ttl)
+			b.report.add(o.back, p, fmt.Sprintf("%d of %d not within %v", outagePairs-len(back), outagePairs, patience), false)
+		default:
+			b.report.add(o.last, p, spread(last), worst(last) <= ttl)
 			b.report.add(o.back, p, spread(back), worst(back) <= 2*time.Second)
 		}
 		if p == b.ours && two > 0 {

@@ -133,7 +133,12 @@ around client-go's ` + "`tools/leaderelection`" + ` with the same two answers, s
 - *Frozen*: the questions are sent on established connections while the process is stopped (SIGSTOP), after the standby leads.
 - *API server away*: killed, or frozen with its connections open. Both of a pair are asked about every 20 ms; two leaders at one instant is
   an answer of one between two answers of the other, all three their own name. That ends the bench with an error if they are ours.
-- *Requests* are lines of the API server's audit log about Leases; *private* memory is RssAnon.
+- *An idle pair* is asked ` + "`/leader`" + ` every second on a new connection, as a readinessProbe does. Requests are lines of the API server's
+  audit log about Leases; private memory is RssAnon.
+
+client-go's answers are ` + "`GetLeader`" + ` and ` + "`IsLeader`" + `, what it offers to those who ask. They tell the last record that it saw, which does not
+expire; so it can name itself through an outage, and beside its successor. Its callback ` + "`OnStoppedLeading`" + ` comes once renewing has failed for
+10 s and the release was tried; no row here measures it.
 `
 
 // machine says on what the figures were measured.

@@ -23,7 +23,6 @@ type candidate struct {
 
 	frozenTill time.Duration
 	wakeAt     time.Duration // boot instant of the last WakeAt
-	lastBoot   time.Duration
 	watchTill  time.Duration // when the watch has brought everything sent so far
 	watchDown  bool
 
