@@ -54,8 +54,8 @@ func Write(w io.Writer, facts Facts, results []fault.Result) error {
 // Table is the table of one form, in Markdown.
 func Table(form string, results []fault.Result) string {
 	var b strings.Builder
-	b.WriteString("| fault | trials | silence of 0.5 | silence, median (worst) | requests fail for | failed | the lead | the kept connection |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| fault | trials | silence of 0.5 | silence, median (worst) | requests fail for | failed | two pods answer | the lead | the kept connection |\n")
+	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range fault.All {
 		var of []fault.Result
 		for _, r := range results {
@@ -79,8 +79,8 @@ func row(f fault.Fault, of []fault.Result) string {
 	if bad := troubled(of); bad > 0 {
 		trials += fmt.Sprintf(", %d with problems", bad)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Title, trials, old,
-		silence(of), heavy(of), share(of), lead(f, of), streams(of))
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Title, trials, old,
+		silence(of), heavy(of), share(of), both(of), lead(f, of), streams(of))
 }
 
 func troubled(of []fault.Result) (n int) {
@@ -108,9 +108,21 @@ func silence(of []fault.Result) string {
 }
 
 func heavy(of []fault.Result) string {
+	if !slices.ContainsFunc(of, func(r fault.Result) bool { return r.Heard.Failed > 0 }) {
+		return "none fails"
+	}
 	m, w := spread(of, func(r fault.Result) time.Duration { return r.Heard.Heavy })
 	_, last := spread(of, func(r fault.Result) time.Duration { return r.Heard.Unstable })
 	return fmt.Sprintf("%s (%s), the last one after %s", seconds(m), seconds(w), seconds(last))
+}
+
+// both tells for how long an old pod answered beside the new one.
+func both(of []fault.Result) string {
+	m, w := spread(of, func(r fault.Result) time.Duration { return r.Heard.Both })
+	if w == 0 {
+		return "never"
+	}
+	return fmt.Sprintf("for %s (%s)", seconds(m), seconds(w))
 }
 
 func share(of []fault.Result) string {
