@@ -47,6 +47,10 @@ check: ## Check formatting, vet, staticcheck, tidiness and the other platforms, 
 sim: ## Simulate many schedules of several candidates (SEEDS=20000)
 	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run TestSchedules -count=1 -timeout 60m -v
 
+.PHONY: mutants
+mutants: ## Break one law after another, and see the tests fail (SEEDS=1500 ONLY="no seal")
+	MUTANTS="$(or $(ONLY),1)" SIM_SEEDS=$(or $(SEEDS),1500) go test ./internal/engine/sim -run TestMutants -count=1 -timeout 60m -v
+
 .PHONY: bench
 bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
 	@go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector" $(if $(ONLY),-only "$(ONLY)") $(if $(OUT),-out "$(abspath $(OUT))")

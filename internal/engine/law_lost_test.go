@@ -123,6 +123,30 @@ func TestLaw08_ALateAnswerDoesNotReviveAnEndedLead(t *testing.T) {
 	s.leads(false, "the answer is older than the loss")
 }
 
+func TestLaw08_AnEditThatIsTakenBackRevivesNothing(t *testing.T) {
+	s := leading(t)
+	s.fate = held
+	s.pass(100 * time.Millisecond)
+	s.edit(breaks["renewed"])
+	s.pass(time.Millisecond)
+	s.ended(engine.Lost)
+	s.mark()
+	// The seal that my acquisition wrote stands again, in a newer version, and
+	// its trust would still hold.
+	s.edit(func(r *engine.Record) { r.Renewed = r.Seal.Renewed })
+	s.pass(time.Millisecond)
+	none[engine.Lead](s, "by the acquisition of an ended lead")
+	s.leads(false, "lost is final")
+	s.appStops()
+	if sw := s.is(acquisition, "the record is mine again, so I may take it anew"); sw.On.Version != s.lock.Version {
+		t.Errorf("swapped on version %v, the lock is at %v", sw.On.Version, s.lock.Version)
+	}
+	s.settle()
+	if lead := last[engine.Lead](s); !lead.Begin || lead.Term <= 40 {
+		t.Errorf("%+v is no new term", lead)
+	}
+}
+
 func TestLaw08_LeadingAgainIsANewAcquisitionWithANewTerm(t *testing.T) {
 	s := leading(t)
 	s.fate, s.blind = cut, true

@@ -58,9 +58,7 @@ func (w *world) fault() {
 		{m.Outage, func(*candidate) { w.breakServer() }},
 		{m.WallJump, func(c *candidate) { c.wall += time.Duration(w.rng.NormFloat64() * float64(5*time.Second)) }},
 		{m.Label, func(*candidate) { w.server.edit(func(*engine.Record) {}) }},
-		{m.Edit, func(*candidate) {
-			w.server.edit(func(r *engine.Record) { r.Renewed = r.Renewed.Add(time.Second) })
-		}},
+		{m.Edit, func(*candidate) { w.server.edit(w.hand()) }},
 		{m.Empty, func(*candidate) {
 			w.server.edit(func(r *engine.Record) { r.Holder, r.Duration = "", time.Second })
 		}},
@@ -113,6 +111,19 @@ func (w *world) somebody() string {
 		return "nobody"
 	default:
 		return w.candidates[n-2].id
+	}
+}
+
+// hand is what a person may do to the lock with an editor.
+func (w *world) hand() func(*engine.Record) {
+	switch w.rng.IntN(3) {
+	case 0:
+		return func(r *engine.Record) { r.Duration = time.Second }
+	case 1:
+		name := w.somebody()
+		return func(r *engine.Record) { r.Holder = name }
+	default:
+		return func(r *engine.Record) { r.Renewed = r.Renewed.Add(time.Second) }
 	}
 }
 

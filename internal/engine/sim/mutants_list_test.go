@@ -117,6 +117,7 @@ var mutants = []mutant{
 	}},
 	{name: "immediate covers another one's tombstone", law: "10", edits: []edit{
 		{"campaign.go", "\treturn ours\n", "\treturn ours || true\n"},
+		{"learn.go", "\tif _, ours := m.creates[rec.Tombstone]; !ours || !rec.tombstone() {", "\tif !rec.tombstone() {"},
 	}},
 	{name: "a tombstone forgets the longest D", law: "10", edits: []edit{
 		{"campaign.go", "\t\tDuration:  m.lock.longest,\n", "\t\tDuration:  m.cfg.TTL,\n"},
@@ -152,7 +153,7 @@ var mutants = []mutant{
 		{"machine.go", "if m.yielding && m.now.Boot >= m.heldTill {", "if false {"},
 	}},
 	{name: "paused, and yet acquired", law: "14", edits: []edit{
-		{"campaign.go", "if rec.Paused && !m.predecessor(rec) {", "if false {"},
+		{"campaign.go", "if rec.Paused && !m.predecessor(rec) {", "if rec.Paused && false {"},
 	}},
 	{name: "paused, and yet released", law: "14", edits: []edit{
 		{"lead.go", "case m.willing(), rec.Paused && m.unfit == \"\" && !m.stopping:", "case m.willing():"},

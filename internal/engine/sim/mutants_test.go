@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -128,14 +129,19 @@ func failures(t *testing.T, scratch, seeds string, args ...string) string {
 			names = append(names, f[1])
 		}
 	}
+	// The laws' own tests first: they say best what is broken.
+	slices.SortStableFunc(names, func(a, b string) int {
+		return strings.Compare(b[:min(len(b), len("TestLaw"))], a[:min(len(a), len("TestLaw"))])
+	})
 	what := "?"
 	if p := panicIn.FindStringSubmatch(string(out)); p != nil {
 		what = "panic: " + p[1]
-	} else if len(names) > 0 {
-		what = strings.TrimPrefix(names[0], "TestSchedules/")
-		if len(names) > 1 {
-			what += fmt.Sprintf(" and %d more", len(names)-1)
-		}
+	}
+	if len(names) > 0 {
+		what = strings.TrimPrefix(strings.TrimPrefix(names[0], "TestSchedules/"), "TestDialogues/")
+	}
+	if len(names) > 1 {
+		what += fmt.Sprintf(" and %d more", len(names)-1)
 	}
 	if v := seen.FindStringSubmatch(string(out)); v != nil {
 		what += ": " + v[1]
