@@ -213,11 +213,34 @@ func TestLaw09_WithoutConfirmationThereIsNoRelease(t *testing.T) {
 			s.mark()
 			s.pass(time.Minute)
 			none[engine.Swap](s, "renewing ends, and nothing is released")
-			s.step(engine.Stopped{Term: 40, Confirmed: true})
-			s.pass(time.Second)
-			none[engine.Swap](s, "the confirmation came too late")
 		})
 	}
+}
+
+func TestLaw09_AConfirmationThatComesLateIsOneAllTheSame(t *testing.T) {
+	s := leading(t)
+	s.step(engine.Fitness{Reason: "sick"})
+	s.pass(5 * time.Second)
+	s.reports(engine.StopUnconfirmed, "did not confirm")
+	s.mark()
+	s.step(engine.Stopped{Term: 40})
+	none[engine.Report](s, "of what was reported already")
+	s.step(engine.Stopped{Term: 39, Confirmed: true})
+	none[engine.Swap](s, "term 40's app may still act")
+	s.appStops()
+	s.is(release, "now the app is known to have stopped")
+}
+
+func TestLaw09_ALateConfirmationReleasesNothingThatIsNotMine(t *testing.T) {
+	s := leading(t)
+	s.step(engine.Fitness{Reason: "sick"})
+	s.pass(5 * time.Second)
+	s.put(sealed("b"))
+	s.pass(time.Millisecond)
+	s.mark()
+	s.appStops()
+	s.pass(time.Minute)
+	none[engine.Swap](s, "b holds the lock")
 }
 
 func TestLaw09_AReleaseIsFollowedByNothing(t *testing.T) {

@@ -77,14 +77,19 @@ func (m *Machine) stop() {
 }
 
 // stopped takes the end of the app's part. Without confirmation in time there
-// is no release: renewing ends and the lease runs out (law 9).
+// is no release: renewing ends and the lease runs out (law 9). A confirmation
+// that comes later is one all the same: what still shows my seal is released.
 func (m *Machine) stopped(s Stopped) {
-	if m.app.state != appStopping || s.Term != m.app.term {
+	waiting := m.app.state == appStopping
+	if s.Term != m.app.term || !waiting && m.app.state != appUnknown {
 		return
 	}
 	if s.Confirmed {
 		m.app.state = appIdle
 		return
+	}
+	if !waiting {
+		return // it was told when the time was over
 	}
 	m.app.state = appUnknown
 	m.emit(Report{Kind: StopUnconfirmed, Detail: "the app did not confirm in time that it stopped; the lease runs out instead of being released"})

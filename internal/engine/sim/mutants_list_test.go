@@ -96,6 +96,9 @@ var mutants = []mutant{
 		{"lead.go", "\tcase m.app.state == appUnknown:\n", "\tcase false:\n"},
 		{"machine.go", "return m.app.state == appUnknown\n", "return false\n"},
 	}},
+	{name: "a late confirmation is not heard", law: "9", edits: []edit{
+		{"lead.go", "if s.Term != m.app.term || !waiting && m.app.state != appUnknown {", "if s.Term != m.app.term || !waiting {"},
+	}},
 	{name: "no renewal while the app is stopping", law: "9", edits: []edit{
 		{"lead.go", "if m.orderly && m.due(m.renewAt) {", "if false {"},
 	}},
