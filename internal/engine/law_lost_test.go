@@ -68,6 +68,23 @@ func TestLaw08_AConsistentReadThatFindsNothingEndsTheLead(t *testing.T) {
 	s.ended(engine.Lost)
 }
 
+func TestLaw08_AReadThatFoundNothingAndWasOvertakenByNewsProvesNothing(t *testing.T) {
+	s := curtain(t)
+	s.fate = held
+	s.open()
+	absent := s.commit()
+	s.uids = 1
+	s.put(sealed("a")) // while the answer was under way
+	s.pass(time.Millisecond)
+	s.mark()
+	s.answer(absent)
+	none[engine.Create](s, "the lock was created meanwhile")
+	last[engine.Read](s)
+	if v := s.m.View(s.now()); v.Leader != "a" {
+		t.Errorf("%+v forgot what is newer", v)
+	}
+}
+
 func TestLaw08_OlderNewsIsALaggingCache(t *testing.T) {
 	s := leading(t)
 	mine := *s.lock
@@ -208,8 +225,15 @@ func TestLaw09_WithoutConfirmationThereIsNoRelease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := leading(t)
 			s.step(engine.Fitness{Reason: "sick"})
+			s.mark()
 			how(s)
 			s.reports(engine.StopUnconfirmed, "did not confirm")
+			s.pass(time.Minute)
+			for _, sw := range did[engine.Swap](s) {
+				if release(sw) {
+					t.Errorf("%+v is a release", sw)
+				}
+			}
 			s.mark()
 			s.pass(time.Minute)
 			none[engine.Swap](s, "renewing ends, and nothing is released")

@@ -76,14 +76,18 @@ func TestLaw02_ABrokenSealHasNoStartOfOurs(t *testing.T) {
 }
 
 func TestLaw02_ABrokenSealHasNoTermAndNoOffer(t *testing.T) {
-	s := before(t, sealed("a", offering("o1", "")))
-	s.fate, s.blind = held, true
-	s.edit(breaks["transitions"])
-	s.settle()
-	s.pass(time.Second)
-	none[engine.Swap](s, "accepts an offer of a broken seal")
-	if v := s.m.View(s.now()); v.Term != 0 || v.Leader != "a" {
-		t.Errorf("%+v tells a term of a broken seal", v)
+	for name, change := range breaks {
+		t.Run(name, func(t *testing.T) {
+			s := before(t, sealed("a", offering("o1", "")))
+			s.fate, s.blind = held, true
+			s.edit(change)
+			s.settle()
+			s.pass(time.Second)
+			none[engine.Swap](s, "accepts an offer of a broken seal")
+			if v := s.m.View(s.now()); v.Term != 0 || v.Leader == "" {
+				t.Errorf("%+v tells a term of a broken seal", v)
+			}
+		})
 	}
 }
 

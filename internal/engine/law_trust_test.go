@@ -42,10 +42,28 @@ func TestLaw01_AnAnswerThatShowsAnotherWriteIsNoSuccess(t *testing.T) {
 			s.settle()
 			answer := s.commit()
 			change(&answer.Record)
+			s.mark()
 			s.answer(answer)
+			none[engine.Lead](s, "by a body that does not show my write")
 			s.leads(false, "the body does not show my write")
 		})
 	}
+}
+
+func TestLaw01_AnAnswerWithoutMyNonceIsReadLikeAnUnknownOne(t *testing.T) {
+	s := leading(t)
+	s.pass(time.Second)
+	s.fate = held
+	s.step(engine.HandOver{ID: 5})
+	s.settle()
+	s.accepts("b")
+	s.pass(time.Millisecond)
+	s.appStops()
+	s.mark()
+	s.answer(engine.Answer{Outcome: engine.OK, Record: *s.lock}) // a proxy's old copy for my release
+	none[engine.HandedOver](s, "the release is not shown")
+	none[engine.Swap](s, "the release is not shown")
+	last[engine.Read](s)
 }
 
 func TestLaw01_AnUnknownOutcomeOrAConflictIsNoSuccess(t *testing.T) {
@@ -193,15 +211,16 @@ func TestLaw06_ARecordOfMyStartIsMineWhicheverWriteItWas(t *testing.T) {
 
 func TestLaw06_AnAcquisitionFromBeforeAnEndedLeadIsNotConfirmedAgain(t *testing.T) {
 	s := leading(t)
+	s.pass(time.Second)
 	s.fate = held
-	s.step(engine.Yield{})
-	s.appStops()
+	s.step(engine.Fitness{Reason: "sick"})
+	s.step(engine.Fitness{Fit: true})
 	s.mark()
 	// A label keeps the seal of the acquisition: it is news that shows its nonce.
 	s.edit(label)
 	s.pass(2 * time.Millisecond)
 	none[engine.Lead](s, "by an acquisition whose lead has ended")
-	s.leads(false, "it yielded")
+	s.leads(false, "its lead has ended")
 }
 
 func TestLaw06_AnAcquisitionThatALaterVersionShowsIsConfirmed(t *testing.T) {

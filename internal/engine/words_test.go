@@ -181,7 +181,7 @@ func (s *stage) is(what func(engine.Swap) bool, why string) engine.Swap {
 	return sw
 }
 
-func TestTheDefaultMarginIsATenthAtLeastAQuarterSecond(t *testing.T) {
+func TestLaw03_TheDefaultMarginIsATenthAndAtLeastAQuarterSecond(t *testing.T) {
 	for ttl, want := range map[time.Duration]time.Duration{
 		15 * time.Second: 1500 * time.Millisecond,
 		time.Second:      250 * time.Millisecond,
