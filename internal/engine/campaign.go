@@ -8,6 +8,9 @@ import (
 // campaign is what a standby does: it waits until the lock is free for it, and
 // then swaps on exactly the version that it knows (law 4).
 func (m *Machine) campaign() {
+	if m.restored() {
+		m.due(m.restoredTill) // a record may be mine again then
+	}
 	if !m.willing() || m.app.state == appStopping {
 		return
 	}

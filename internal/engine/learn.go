@@ -294,6 +294,10 @@ func (m *Machine) confirm() {
 	case m.leading && m.term == w.term:
 		if trust.Until() > m.trust.Until() {
 			m.trust = trust
+			if !trust.Holds(m.now) {
+				m.end(Expired, "the wall clock ran ahead since the renewal was sent")
+				return
+			}
 			m.emit(Lead{Term: m.term, Trust: m.trust})
 		}
 	case !m.leading && w.acquire && !w.stale && trust.Holds(m.now):
@@ -382,8 +386,9 @@ func (m *Machine) restore(rec Record) {
 	m.rebuffs, m.swapQuiet, m.mustRead = 0, 0, false
 	m.answerOffer(detail)
 	m.lock.present, m.lock.newest, m.lock.watched, m.lock.lagging = false, 0, 0, false
+	wait := m.longest() // a foreign holder of the lost records may act as well
 	m.keep(rec)
-	m.restoredTill = m.now.Boot + m.longest()
+	m.restoredTill = m.now.Boot + max(wait, m.longest())
 	m.emit(Rewatch{})
 }
 
