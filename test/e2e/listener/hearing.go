@@ -16,8 +16,9 @@ type Hearing struct {
 	// Unstable is the time from the first failed request to the last.
 	Unstable time.Duration `json:"unstable"`
 	// Heavy is the time from the first failed request to the end of the last
-	// second in which at least one of twenty failed. Single failures follow
-	// later, where a new connection gets the port of one that never came about.
+	// second in which at least a quarter failed. Single failures follow later:
+	// where a new connection gets the port of one that never came about, the
+	// kernel still translates it to the lost pod.
 	Heavy time.Duration `json:"heavy"`
 	// Lasting is true if nobody answered at the end.
 	Lasting bool `json:"lasting,omitempty"`
@@ -38,8 +39,7 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	asked, failed := map[int]int{}, map[int]int{} // by the second from the beginning
 	for _, r := range records {
 		switch {
-		case r.Done.Before(begin) || r.Sent.After(end):
-		case r.Stream > 0 && r.Done.After(end): // what wakes it later is not its fate
+		case r.Done.Before(begin) || r.Done.After(end): // what ends later, the mending may have woken
 		case r.Stream > 0:
 			streams = append(streams, r)
 		case r.Error != "":
@@ -64,11 +64,11 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	return h
 }
 
-// heavy is when the last second ends in which one of twenty requests failed.
+// heavy is when the last second ends in which a quarter of the requests failed.
 func heavy(asked, failed map[int]int) time.Duration {
 	last := 0
 	for second, n := range failed {
-		if 20*n >= asked[second] {
+		if 4*n >= asked[second] {
 			last = max(last, second+1)
 		}
 	}

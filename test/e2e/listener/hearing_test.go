@@ -66,7 +66,7 @@ func TestALateSingleFailureIsNotHeavy(t *testing.T) {
 			records = append(records, at(i, i+1, "b"))
 		}
 	}
-	h := Hear(records, begin, begin.Add(ms(10000)))
+	h := Hear(records, begin, begin.Add(ms(10001)))
 	if h.Heavy != time.Second || h.Unstable != ms(9000) {
 		t.Errorf("heavy for %v, unstable for %v", h.Heavy, h.Unstable)
 	}
