@@ -98,7 +98,7 @@ func Own(tb testing.TB) *Plane {
 func attach(path string) (*Plane, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("LEADER_ELECTOR_TEST_PLANE names a plane that has ended (unset it): %w", err)
 	}
 	return open(data)
 }
@@ -114,7 +114,7 @@ func serve() (*Plane, func(), error) {
 	}
 	defer os.RemoveAll(bin) // the kernel keeps the program that runs
 	program := filepath.Join(bin, "controlplane")
-	if out, err := exec.Command("go", "build", "-C", dir, "-o", program, "./cmd/controlplane").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-C", dir, "-buildvcs=false", "-o", program, "./cmd/controlplane").CombinedOutput(); err != nil {
 		return nil, nil, fmt.Errorf("building test/controlplane: %w\n%s", err, out)
 	}
 	cmd := exec.Command(program, "serve")
@@ -194,7 +194,8 @@ func (p *Plane) order(order, reply any) error {
 	return json.Unmarshal(answer, reply)
 }
 
-// Namespace makes a namespace for this test alone.
+// Namespace makes a namespace for this test alone. It ends with the plane:
+// without a controller-manager, its deletion would remove nothing in it.
 func (p *Plane) Namespace(tb testing.TB) string {
 	tb.Helper()
 	var reply struct{ Namespace string }
@@ -205,7 +206,7 @@ func (p *Plane) Namespace(tb testing.TB) string {
 }
 
 // Join makes a candidate's service account with the Role that we ship, its pod
-// object, and a token bound to it.
+// object, and a token bound to it. Joining again with other rights replaces them.
 func (p *Plane) Join(tb testing.TB, c Candidate) Credentials {
 	tb.Helper()
 	var reply struct{ Credentials Credentials }
@@ -216,7 +217,8 @@ func (p *Plane) Join(tb testing.TB, c Candidate) Credentials {
 }
 
 // Pause freezes "etcd" or "kube-apiserver"; Resume, Kill and Start are alike.
-// Start returns once the API server is ready. Only for a plane from Own.
+// Start returns once the API server is ready, or at once if that is still to be
+// started. Only for a plane from Own.
 func (p *Plane) Pause(tb testing.TB, program string)  { tb.Helper(); p.handle(tb, "pause", program) }
 func (p *Plane) Resume(tb testing.TB, program string) { tb.Helper(); p.handle(tb, "resume", program) }
 func (p *Plane) Kill(tb testing.TB, program string)   { tb.Helper(); p.handle(tb, "kill", program) }

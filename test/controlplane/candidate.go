@@ -5,15 +5,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 )
 
 // StatusError is an answer of the API server that is no success.
@@ -25,7 +23,7 @@ type StatusError struct {
 func (e *StatusError) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Message) }
 
 // Do sends one request as the administrator. body and out are JSON; either may
-// be nil. A body that was read as []byte or json.RawMessage is sent as it is.
+// be nil. An answer that is no success is a *StatusError.
 func (p *Plane) Do(ctx context.Context, method, path string, body, out any) error {
 	var send io.Reader
 	if body != nil {
@@ -53,7 +51,7 @@ func (p *Plane) Do(ctx context.Context, method, path string, body, out any) erro
 		return err
 	}
 	if resp.StatusCode >= 300 {
-		return &StatusError{Code: resp.StatusCode, Message: strings.TrimSpace(string(data))}
+		return refusal(resp.StatusCode, data)
 	}
 	if out == nil {
 		return nil
@@ -61,16 +59,20 @@ func (p *Plane) Do(ctx context.Context, method, path string, body, out any) erro
 	return json.Unmarshal(data, out)
 }
 
-// Namespace makes a namespace of a fresh name.
+// refusal takes the sentence out of the Status that the API server sends.
+func refusal(code int, body []byte) *StatusError {
+	var status struct{ Message string }
+	if json.Unmarshal(body, &status) == nil && status.Message != "" {
+		return &StatusError{Code: code, Message: status.Message}
+	}
+	return &StatusError{Code: code, Message: strings.TrimSpace(string(body))}
+}
+
+// Namespace makes a namespace of a fresh name. It ends with the plane: without
+// a controller-manager, its deletion would remove nothing in it.
 func (p *Plane) Namespace(ctx context.Context) (string, error) {
 	name := "t-" + strings.ToLower(rand.Text()[:10])
 	return name, p.Do(ctx, http.MethodPost, "/api/v1/namespaces", object{"metadata": object{"name": name}}, nil)
-}
-
-// DropNamespace begins the deletion of a namespace. Without a
-// controller-manager its objects stay, unseen, until the plane ends.
-func (p *Plane) DropNamespace(ctx context.Context, name string) error {
-	return p.Do(ctx, http.MethodDelete, "/api/v1/namespaces/"+name, nil, nil)
 }
 
 type object = map[string]any
@@ -110,8 +112,11 @@ func (p *Plane) Candidate(ctx context.Context, o CandidateOptions) (*Credentials
 	}
 	rbac := "/apis/rbac.authorization.k8s.io/v1/namespaces/" + o.Namespace
 	name := o.Pod + "-" + o.Election
-	role["metadata"] = object{"name": name}
-	if err := p.make(ctx, rbac+"/roles", role); err != nil {
+	if o.Lock == "endpoints" {
+		name += "-endpoints"
+	}
+	role.Metadata.Name = name
+	if err := p.put(ctx, rbac+"/roles", name, role); err != nil {
 		return nil, err
 	}
 	if err := p.make(ctx, rbac+"/rolebindings", object{
@@ -134,10 +139,25 @@ func (p *Plane) Candidate(ctx context.Context, o CandidateOptions) (*Credentials
 // make creates an object; one that is there already will do.
 func (p *Plane) make(ctx context.Context, path string, o object) error {
 	err := p.Do(ctx, http.MethodPost, path, o, nil)
-	if status, ok := err.(*StatusError); ok && status.Code == http.StatusConflict {
+	if isConflict(err) {
 		return nil
 	}
 	return err
+}
+
+// put creates an object, or replaces the one that is there: rights that an
+// earlier candidate of the same name was given must not outlive this call.
+func (p *Plane) put(ctx context.Context, path, name string, o any) error {
+	err := p.Do(ctx, http.MethodPost, path, o, nil)
+	if isConflict(err) {
+		return p.Do(ctx, http.MethodPut, path+"/"+name, o, nil)
+	}
+	return err
+}
+
+func isConflict(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Code == http.StatusConflict
 }
 
 // token asks for a token bound to the pod, and writes the files a client needs.
@@ -171,41 +191,4 @@ func (p *Plane) token(ctx context.Context, o CandidateOptions) (*Credentials, er
 		return nil, err
 	}
 	return c, p.writeKubeconfig(c.Kubeconfig, o.Server, o.Namespace, "tokenFile: "+c.TokenFile)
-}
-
-// shippedRole reads the Role that users get, so that a test's rights cannot
-// drift from it.
-func shippedRole(o CandidateOptions) (object, error) {
-	file := "role.yaml"
-	if o.Lock == "endpoints" {
-		file = "role-endpoints.yaml"
-	}
-	data, err := os.ReadFile(filepath.Join(here(), "..", "..", "deploy", "base", file))
-	if err != nil {
-		return nil, err
-	}
-	var role struct {
-		Kind  string           `json:"kind"`
-		Rules []map[string]any `json:"rules"`
-	}
-	if err := yaml.Unmarshal(data, &role); err != nil {
-		return nil, fmt.Errorf("deploy/base/%s: %w", file, err)
-	}
-	rules := []object{}
-	for _, rule := range role.Rules {
-		if rule["resourceNames"] != nil {
-			rule["resourceNames"] = []string{o.Election}
-		}
-		verbs := []string{}
-		for _, v := range rule["verbs"].([]any) {
-			if !slices.Contains(o.Without, v.(string)) {
-				verbs = append(verbs, v.(string))
-			}
-		}
-		if len(verbs) > 0 {
-			rule["verbs"] = verbs
-			rules = append(rules, rule)
-		}
-	}
-	return object{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": rules}, nil
 }

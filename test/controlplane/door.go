@@ -23,11 +23,9 @@ type Description struct {
 	Door       string `json:"door"` // a unix socket that takes an Order per line
 }
 
-// Order is one line to the door of a plane. Do is "namespace", "drop",
-// "candidate", or "pause", "resume", "kill" and "start" with a Program.
+// Order is one line to the door of a plane. Do is "namespace", "candidate", or "pause", "resume", "kill" and "start" with a Program.
 type Order struct {
 	Do        string            `json:"do"`
-	Namespace string            `json:"namespace,omitempty"`
 	Program   string            `json:"program,omitempty"`
 	Candidate *CandidateOptions `json:"candidate,omitempty"`
 }
@@ -43,18 +41,21 @@ type Reply struct {
 type Door struct {
 	plane    *Plane
 	listener net.Listener
+	cancel   context.CancelFunc
 	work     sync.WaitGroup
 }
 
-// Open opens the plane's door.
-func (p *Plane) Open() (*Door, error) {
-	l, err := net.Listen("unix", filepath.Join(p.Dir, "door"))
+// Open opens the plane's door. Orders are carried out until the context ends or
+// the door is closed.
+func (p *Plane) Open(ctx context.Context) (*Door, error) {
+	path := filepath.Join(p.Dir, "door")
+	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening %s (a socket's path has room for about 100 bytes; TMPDIR may be too long): %w", path, err)
 	}
 	d := &Door{plane: p, listener: l}
-	d.work.Add(1)
-	go d.accept()
+	ctx, d.cancel = context.WithCancel(ctx)
+	d.work.Go(func() { d.accept(ctx) })
 	return d, nil
 }
 
@@ -77,22 +78,28 @@ func (d *Door) Write() (string, error) {
 	return path, os.WriteFile(path, data, 0o600)
 }
 
-// Close closes the door to newcomers.
-func (d *Door) Close() error { return d.listener.Close() }
+// Close turns every visitor out, and returns when no order is being carried out.
+func (d *Door) Close() error {
+	d.cancel()
+	err := d.listener.Close()
+	d.work.Wait()
+	return err
+}
 
-func (d *Door) accept() {
-	defer d.work.Done()
+func (d *Door) accept(ctx context.Context) {
 	for {
 		conn, err := d.listener.Accept()
 		if err != nil {
 			return
 		}
-		go d.serve(conn)
+		d.work.Go(func() { d.serve(ctx, conn) })
 	}
 }
 
 // serve answers the orders of one visitor, one at a time.
-func (d *Door) serve(conn net.Conn) {
+func (d *Door) serve(ctx context.Context, conn net.Conn) {
+	leave := context.AfterFunc(ctx, func() { conn.Close() })
+	defer leave()
 	defer conn.Close()
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
@@ -100,7 +107,7 @@ func (d *Door) serve(conn net.Conn) {
 		var reply Reply
 		err := json.Unmarshal(lines.Bytes(), &order)
 		if err == nil {
-			reply, err = d.carryOut(context.Background(), order)
+			reply, err = d.carryOut(ctx, order)
 		}
 		if err != nil {
 			reply.Error = err.Error()
@@ -115,8 +122,6 @@ func (d *Door) carryOut(ctx context.Context, o Order) (reply Reply, err error) {
 	switch o.Do {
 	case "namespace":
 		reply.Namespace, err = d.plane.Namespace(ctx)
-	case "drop":
-		err = d.plane.DropNamespace(ctx, o.Namespace)
 	case "candidate":
 		if o.Candidate == nil {
 			return reply, errors.New("the order names no candidate")
@@ -144,6 +149,9 @@ func (d *Door) handle(ctx context.Context, o Order) error {
 	case "start":
 		if err := program.Start(); err != nil {
 			return err
+		}
+		if d.plane.APIServer.PID() == 0 {
+			return nil // etcd comes back first; there is no API server to wait for yet
 		}
 		return d.plane.WaitReady(ctx)
 	default:

@@ -46,13 +46,17 @@ type Plane struct {
 	Etcd      *Process
 	APIServer *Process
 
-	admin   *http.Client
-	scratch bool // Dir is ours to remove
+	admin *http.Client
+	owner *os.File // set if Dir is a temporary folder, which Stop removes
 }
 
 // tries is how often a start is tried with other ports: a free port can be
 // taken by somebody else before the program binds it.
 const tries = 3
+
+// errEnded says that a program ended by itself while the plane was starting, as
+// it does when its port is taken.
+var errEnded = errors.New("ended at its start")
 
 // Start builds what is missing and starts a plane. It is ready when it returns.
 func Start(ctx context.Context, opt Options) (*Plane, error) {
@@ -68,8 +72,11 @@ func Start(ctx context.Context, opt Options) (*Plane, error) {
 	}
 	for try := 1; ; try++ {
 		p, err := start(ctx, opt, programs)
-		if err == nil || try == tries || ctx.Err() != nil {
-			return p, err
+		if err == nil {
+			return p, nil
+		}
+		if try == tries || !errors.Is(err, errEnded) {
+			return nil, err
 		}
 		fmt.Fprintf(opt.Progress, "trying again with other ports: %v\n", err)
 	}
@@ -78,10 +85,12 @@ func Start(ctx context.Context, opt Options) (*Plane, error) {
 func start(ctx context.Context, opt Options, programs string) (_ *Plane, err error) {
 	p := &Plane{Dir: opt.Dir, Programs: programs}
 	if p.Dir == "" {
-		p.scratch = true
-		if p.Dir, err = os.MkdirTemp("", "leader-elector-plane-"); err != nil {
-			return nil, err
-		}
+		p.Dir, p.owner, err = newScratch()
+	} else {
+		err = os.MkdirAll(p.Dir, 0o700)
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -179,7 +188,7 @@ func (p *Plane) WaitReady(ctx context.Context) error {
 		}
 		for _, program := range []*Process{p.Etcd, p.APIServer} {
 			if program.PID() == 0 {
-				return fmt.Errorf("%s ended at its start:\n%s", program.Name, program.lastWords())
+				return fmt.Errorf("%s %w:\n%s", program.Name, errEnded, program.lastWords())
 			}
 		}
 		select {
@@ -199,8 +208,9 @@ func (p *Plane) Stop() error {
 	if p.Etcd != nil {
 		errs = append(errs, p.Etcd.Kill())
 	}
-	if p.scratch {
-		errs = append(errs, os.RemoveAll(p.Dir))
+	if p.owner != nil {
+		errs = append(errs, os.RemoveAll(p.Dir), p.owner.Close())
+		p.owner = nil
 	}
 	return errors.Join(errs...)
 }

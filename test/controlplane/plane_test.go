@@ -1,17 +1,13 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -33,7 +29,7 @@ func holdPlane(how string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Printf("%d %d\n", plane.Etcd.PID(), plane.APIServer.PID())
+	fmt.Println(plane.Etcd.PID(), plane.APIServer.PID(), plane.Dir)
 	if how == "panic" {
 		panic("the user of the plane panics")
 	}
@@ -77,56 +73,70 @@ func eventually(t *testing.T, what string, yes func() bool) {
 
 func TestAPlaneEndsWithItsUser(t *testing.T) {
 	for _, how := range []string{"panic", "killed"} {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), holder+"="+how)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var etcd, apiserver int
-		if _, err := fmt.Fscan(out, &etcd, &apiserver); err != nil {
-			t.Fatalf("%s: %v", how, err)
-		}
-		if how == "killed" {
-			cmd.Process.Kill()
-		}
-		cmd.Wait()
-		eventually(t, how+": both programs being gone", func() bool { return gone(etcd) && gone(apiserver) })
+		t.Run(how, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), holder+"="+how)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var etcd, apiserver int
+			var left string
+			if _, err := fmt.Fscan(out, &etcd, &apiserver, &left); err != nil {
+				t.Fatal(err)
+			}
+			if how == "killed" {
+				cmd.Process.Kill()
+			}
+			if err := cmd.Wait(); err == nil {
+				t.Error("the user ended well, so this test shows nothing")
+			}
+			eventually(t, "both programs being gone", func() bool { return gone(etcd) && gone(apiserver) })
+			_, owner, err := newScratch()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer owner.Close()
+			if _, err := os.Stat(left); !os.IsNotExist(err) {
+				t.Errorf("the next plane leaves the dead one's folder: %v", err)
+			}
+		})
 	}
 }
 
-func TestAServedPlaneEndsWithItsStandardInput(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "controlplane")
-	if out, err := exec.Command("go", "build", "-o", program, "./cmd/controlplane").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(program, "serve")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+func TestTheFolderOfALivingOwnerIsNotSwept(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	first, owner, err := newScratch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
+	defer owner.Close()
+	_, other, err := newScratch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	defer other.Close()
+	if _, err := os.Stat(first); err != nil {
+		t.Errorf("a living owner's folder was removed: %v", err)
 	}
-	var d Description
-	if err := json.NewDecoder(out).Decode(&d); err != nil {
-		t.Fatal(err)
+}
+
+func TestAFailedStartTellsTheLastWordsAndLeavesNothing(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var told bytes.Buffer
+	plane, err := Start(t.Context(), Options{Progress: &told, APIServerArgs: []string{"--no-such-flag"}})
+	if err == nil || plane != nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
+		t.Errorf("plane %v, error %v", plane, err)
 	}
-	in.Close()
-	io.Copy(io.Discard, out)
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("serve ended with %v", err)
+	if n := strings.Count(told.String(), "trying again with other ports"); n != tries-1 {
+		t.Errorf("%d tries with other ports were told, want %d: %s", n, tries-1, told.String())
 	}
-	if _, err := os.Stat(filepath.Dir(d.Door)); !os.IsNotExist(err) {
-		t.Errorf("the plane's folder is left behind: %v", err)
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
@@ -152,11 +162,17 @@ func TestProgramsAreFrozenKilledAndStartedAgain(t *testing.T) {
 	}
 	for _, program := range []*Process{plane.APIServer, plane.Etcd} {
 		pid := program.PID()
+		if err := program.Pause(); err != nil {
+			t.Fatal(err)
+		}
 		if err := program.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		if !gone(pid) || program.PID() != 0 {
 			t.Errorf("%s is not gone", program.Name)
+		}
+		if err := program.Pause(); err == nil {
+			t.Errorf("%s, though gone, is said to be frozen", program.Name)
 		}
 		if err := program.Start(); err != nil {
 			t.Fatal(err)
@@ -168,98 +184,4 @@ func TestProgramsAreFrozenKilledAndStartedAgain(t *testing.T) {
 	eventually(t, "the namespace being there after all that", func() bool {
 		return plane.Do(t.Context(), "GET", "/api/v1/namespaces/"+ns, nil, nil) == nil
 	})
-}
-
-func TestACandidateHasTheShippedRoleAndATokenOfItsPod(t *testing.T) {
-	plane := running(t)
-	ns, err := plane.Namespace(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := plane.Candidate(t.Context(), CandidateOptions{Namespace: ns, Pod: "music-0", Election: "music"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(c.Token, ".")[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`"namespace":"` + ns + `"`, `"name":"music-0"`, `"uid":"` + c.PodUID + `"`} {
-		if !strings.Contains(string(payload), want) {
-			t.Errorf("the token's claims lack %s: %s", want, payload)
-		}
-	}
-	var role struct {
-		Rules []struct{ Resources, ResourceNames, Verbs []string }
-	}
-	path := "/apis/rbac.authorization.k8s.io/v1/namespaces/" + ns + "/roles/music-0-music"
-	if err := plane.Do(t.Context(), "GET", path, nil, &role); err != nil {
-		t.Fatal(err)
-	}
-	if len(role.Rules) != 2 || !slices.Equal(role.Rules[0].ResourceNames, []string{"music"}) ||
-		!slices.Equal(role.Rules[0].Verbs, []string{"get", "list", "watch", "update"}) ||
-		len(role.Rules[1].ResourceNames) != 0 || !slices.Equal(role.Rules[1].Verbs, []string{"create"}) {
-		t.Errorf("the role is %+v", role)
-	}
-}
-
-func TestTwoBuildsAtOnceMakeOneProgram(t *testing.T) {
-	src := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module hello\n", "main.go": "package main\n\nfunc main() {}\n"} {
-		if err := os.WriteFile(filepath.Join(src, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	var mu sync.Mutex
-	builds := 0
-	var work sync.WaitGroup
-	for range 4 {
-		work.Go(func() {
-			err := cached(t.Context(), io.Discard, dir, "hello", func(out string) *exec.Cmd {
-				mu.Lock()
-				builds++
-				mu.Unlock()
-				return exec.Command("go", "build", "-C", src, "-o", out, ".")
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	work.Wait()
-	if builds != 1 {
-		t.Errorf("%d builds were made", builds)
-	}
-	if err := exec.Command(filepath.Join(dir, "hello")).Run(); err != nil {
-		t.Errorf("the program does not run: %v", err)
-	}
-}
-
-func TestABuildThatIsCutShortLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	err := cached(t.Context(), io.Discard, dir, "broken", func(out string) *exec.Cmd {
-		return exec.Command("sh", "-c", "echo half > "+out+"; echo why >&2; exit 1")
-	})
-	if err == nil || !strings.Contains(err.Error(), "why") {
-		t.Errorf("a failed build tells %v", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "broken")); !os.IsNotExist(err) {
-		t.Error("a failed build left a program")
-	}
-}
-
-func TestALockedBuildIsWaitedForUntilTheContextEnds(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.lock")
-	unlock, err := lockFile(t.Context(), io.Discard, path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	var told strings.Builder
-	if _, err := lockFile(ctx, &told, path); err == nil || !strings.Contains(told.String(), "waiting for another build of x") {
-		t.Errorf("error %v, told %q", err, told.String())
-	}
 }

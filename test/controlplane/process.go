@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -59,7 +60,7 @@ func (p *Process) Start() error {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = filepath.Dir(p.log)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = childAttributes()
 	done := make(chan error)
 	starter() <- func() { done <- cmd.Start() }
 	if err := <-done; err != nil {
@@ -97,10 +98,10 @@ func (p *Process) PID() int {
 }
 
 // Pause freezes the program: its connections stay open and silent.
-func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
 
 // Resume thaws a frozen program.
-func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
 
 // Kill ends the program at once and waits until it is gone.
 func (p *Process) Kill() error { return p.end(syscall.SIGKILL, 0) }
@@ -108,12 +109,24 @@ func (p *Process) Kill() error { return p.end(syscall.SIGKILL, 0) }
 // Stop asks the program to end, and insists after a while.
 func (p *Process) Stop() error { return p.end(syscall.SIGTERM, 5*time.Second) }
 
-func (p *Process) signal(sig syscall.Signal) error {
-	pid := p.PID()
-	if pid == 0 {
+// Wait returns when the program has ended, or at once if it was never started.
+func (p *Process) Wait() {
+	p.mu.Lock()
+	gone := p.gone
+	p.mu.Unlock()
+	if gone != nil {
+		<-gone
+	}
+}
+
+// Signal sends a signal to the program, and waits for nothing.
+func (p *Process) Signal(sig syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.alive() {
 		return fmt.Errorf("%s does not run", p.Name)
 	}
-	return syscall.Kill(pid, sig)
+	return p.cmd.Process.Signal(sig)
 }
 
 func (p *Process) end(sig syscall.Signal, patience time.Duration) error {
@@ -122,10 +135,11 @@ func (p *Process) end(sig syscall.Signal, patience time.Duration) error {
 	if !p.alive() {
 		return nil
 	}
-	pid := p.cmd.Process.Pid
-	syscall.Kill(pid, syscall.SIGCONT)
-	if err := syscall.Kill(pid, sig); err != nil {
-		return fmt.Errorf("ending %s: %w", p.Name, err)
+	// A frozen program takes SIGTERM only once it is woken.
+	for _, s := range []syscall.Signal{sig, syscall.SIGCONT} {
+		if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("ending %s: %w", p.Name, err)
+		}
 	}
 	if patience > 0 {
 		select {
@@ -134,7 +148,7 @@ func (p *Process) end(sig syscall.Signal, patience time.Duration) error {
 		case <-time.After(patience):
 		}
 	}
-	syscall.Kill(pid, syscall.SIGKILL)
+	p.cmd.Process.Kill() // it fails only when the program has just ended by itself
 	<-p.gone
 	return nil
 }

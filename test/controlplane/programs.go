@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,11 @@ func Build(ctx context.Context, progress io.Writer, names ...string) (dir string
 		}
 		if err := cached(ctx, progress, dir, name, func(out string) *exec.Cmd {
 			cmd := exec.CommandContext(ctx, "go", "build", "-C", src, "-trimpath", "-ldflags", ldflags, "-o", out, pkg)
-			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off")
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off",
+				"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+			// Told to stop, go removes the gigabytes of its work folder; killed, it does not.
+			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+			cmd.WaitDelay = 10 * time.Second
 			return cmd
 		}); err != nil {
 			return "", err
@@ -64,7 +69,7 @@ func Build(ctx context.Context, progress io.Writer, names ...string) (dir string
 }
 
 // here is the folder of this source file: the module is never vendored or
-// trimmed, since it only serves this repository.
+// built with -trimpath, since it only serves this repository.
 func here() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(file)
@@ -80,12 +85,16 @@ func cacheDir(src string) (string, error) {
 		}
 		root = filepath.Join(user, "leader-elector")
 	}
+	if !filepath.IsAbs(root) {
+		// The build runs in another folder, which would read the path as its own.
+		return "", fmt.Errorf("LEADER_ELECTOR_CACHE=%s is relative; give an absolute path", root)
+	}
 	key := sha256.New()
 	fmt.Fprintln(key, runtime.Version(), runtime.GOOS, runtime.GOARCH, ldflags)
 	for _, f := range []string{"go.mod", "go.sum"} {
 		data, err := os.ReadFile(filepath.Join(src, f))
 		if err != nil {
-			return "", fmt.Errorf("the programs' module is not beside this package: %w", err)
+			return "", fmt.Errorf("the programs' module is not beside this package (was it built with -trimpath?): %w", err)
 		}
 		key.Write(data)
 	}
@@ -100,11 +109,11 @@ func cached(ctx context.Context, progress io.Writer, dir, name string, build fun
 	if _, err := os.Stat(out); err == nil {
 		return nil
 	}
-	unlock, err := lockFile(ctx, progress, out+".lock")
+	lock, err := lockFile(ctx, progress, out+".lock")
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer lock.Close()
 	if _, err := os.Stat(out); err == nil {
 		return nil // another build made it while this one waited
 	}
@@ -113,9 +122,15 @@ func cached(ctx context.Context, progress io.Writer, dir, name string, build fun
 	cmd := build(out + ".part")
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
+	// The build inherits the lock: when this process is killed, the orphan goes
+	// on writing, and the next build has to wait for its end.
+	cmd.ExtraFiles = []*os.File{lock}
 	stop := heartbeat(progress, name, begun)
 	err = cmd.Run()
 	stop()
+	if ctx.Err() != nil {
+		return fmt.Errorf("building %s: %w", name, context.Cause(ctx))
+	}
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s", name, err, tail(log.String(), 30))
 	}
@@ -142,8 +157,9 @@ func heartbeat(progress io.Writer, name string, begun time.Time) (stop func()) {
 	return func() { close(done); <-ended }
 }
 
-// lockFile waits for an exclusive lock, which the kernel frees when its owner dies.
-func lockFile(ctx context.Context, progress io.Writer, path string) (unlock func(), err error) {
+// lockFile waits for an exclusive lock, which the kernel frees when the last
+// process that holds the file open has closed it or died.
+func lockFile(ctx context.Context, progress io.Writer, path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -152,7 +168,11 @@ func lockFile(ctx context.Context, progress io.Writer, path string) (unlock func
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
 		if !told {
 			told = true

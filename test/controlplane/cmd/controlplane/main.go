@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/leader-elector/leader-elector/test/controlplane"
 )
@@ -20,20 +22,34 @@ const usage = `usage:
   controlplane build [PROGRAM…]   build programs into the cache (default: etcd kube-apiserver)
   controlplane run -- CMD [ARG…]  run CMD beside a plane; its description's path is in $LEADER_ELECTOR_TEST_PLANE
   controlplane serve              start a plane, describe it in one line of JSON, end with standard input
+programs: %s
+environment: LEADER_ELECTOR_CACHE, the folder of the built programs (default: leader-elector in the user's cache)
 `
 
+// patience is how long a command has to end after it was told to, before it is killed.
+const patience = 30 * time.Second
+
+// exitCode is that of the command beside the plane. It has said for itself why.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("the command ended with exit code %d", int(c)) }
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Args[1:])
 	stop()
-	var exit *exec.ExitError
+	var code exitCode
 	switch {
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		os.Exit(exit.ExitCode())
+	case err == nil:
 	case errors.Is(err, errUsage):
-		fmt.Fprint(os.Stderr, usage)
+		fmt.Fprintf(os.Stderr, usage, strings.Join(controlplane.Names(), " "))
 		os.Exit(2)
-	case err != nil:
+	case errors.As(err, &code):
+		if err != error(code) { // taking the plane down failed as well
+			fmt.Fprintln(os.Stderr, "controlplane:", err)
+		}
+		os.Exit(int(code))
+	default:
 		fmt.Fprintln(os.Stderr, "controlplane:", err)
 		os.Exit(1)
 	}
@@ -64,13 +80,22 @@ func withPlane(ctx context.Context, f func(*controlplane.Door) error) (err error
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
-	door, err := plane.Open()
+	defer func() { err = also(err, plane.Stop()) }()
+	// Its own context: the user still needs the door while it is told to end.
+	door, err := plane.Open(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
-	defer door.Close()
+	defer func() { err = also(err, door.Close()) }()
 	return f(door)
+}
+
+// also adds what failed later, and leaves the first error as it is if nothing did.
+func also(first, later error) error {
+	if later == nil {
+		return first
+	}
+	return errors.Join(first, later)
 }
 
 func beside(ctx context.Context, name string, args []string) error {
@@ -81,10 +106,23 @@ func beside(ctx context.Context, name string, args []string) error {
 		}
 		cmd := exec.CommandContext(ctx, name, args...)
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		cmd.WaitDelay = patience
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		cmd.Env = append(os.Environ(), "LEADER_ELECTOR_TEST_PLANE="+path)
-		return cmd.Run()
+		return ended(cmd.Run())
 	})
+}
+
+// ended turns a command's own end into its exit code, as a shell would.
+func ended(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitCode(128 + int(status.Signal()))
+	}
+	return exitCode(exit.ExitCode())
 }
 
 // serve lives as long as its standard input is open: however its user ends,

@@ -1,0 +1,68 @@
+package controlplane
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Role is one of rbac.authorization.k8s.io/v1, as far as the shipped ones go.
+type Role struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+	Rules []Rule `json:"rules"`
+}
+
+// Rule is one rule of a Role.
+type Rule struct {
+	APIGroups     []string `json:"apiGroups"`
+	Resources     []string `json:"resources"`
+	ResourceNames []string `json:"resourceNames,omitempty"`
+	Verbs         []string `json:"verbs"`
+}
+
+// placeholder is the election that the shipped Roles name.
+const placeholder = "example"
+
+// shippedRole reads the Role that users get, so that a test's rights cannot
+// drift from it, and puts the election where the placeholder is.
+func shippedRole(o CandidateOptions) (*Role, error) {
+	file := "role.yaml"
+	switch o.Lock {
+	case "", "leases":
+	case "endpoints":
+		file = "role-endpoints.yaml"
+	default:
+		return nil, fmt.Errorf("no Role is shipped for the lock %q; there are leases and endpoints", o.Lock)
+	}
+	data, err := os.ReadFile(filepath.Join(here(), "..", "..", "deploy", "base", file))
+	if err != nil {
+		return nil, err
+	}
+	role := &Role{}
+	// Strict: a field that this type lacks would be missing from the test's Role.
+	if err := yaml.UnmarshalStrict(data, role); err != nil {
+		return nil, fmt.Errorf("deploy/base/%s: %w", file, err)
+	}
+	rules := []Rule{} // none is [] in JSON, as null it would be refused
+	for _, rule := range role.Rules {
+		for i, name := range rule.ResourceNames {
+			if name != placeholder {
+				return nil, fmt.Errorf("deploy/base/%s names %q, where the election is to be put for %q", file, name, placeholder)
+			}
+			rule.ResourceNames[i] = o.Election
+		}
+		rule.Verbs = slices.DeleteFunc(rule.Verbs, func(v string) bool { return slices.Contains(o.Without, v) })
+		if len(rule.Verbs) > 0 {
+			rules = append(rules, rule)
+		}
+	}
+	role.Rules = rules
+	return role, nil
+}
