@@ -45,7 +45,7 @@ func show(ctx context.Context, sidecar string) (err error) {
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
 	s := &stage{plane: plane, sidecar: sidecar}
-	defer s.clear()
+	defer func() { err = errors.Join(err, s.clear()) }()
 	if s.namespace, err = plane.Namespace(ctx); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (s *stage) whoLeads(ctx context.Context) error {
 			return fmt.Errorf("%s never knew that %s leads: %w", c.name, leader.name, err)
 		}
 		say("$ curl %s/", c.url)
-		say("  %s   %s", c.body("/"), mark(c.leads()))
+		say("  %s%s", c.body("/"), mark(c.leads()))
 	}
 	return nil
 }
@@ -103,13 +103,15 @@ func (s *stage) killLeader(ctx context.Context) error {
 // fail ends the leader with a signal, times who follows, and lets it return.
 func (s *stage) fail(ctx context.Context, leader *candidate, how string, sig syscall.Signal) error {
 	begun := time.Now()
-	leader.signal(sig)
+	if err := leader.Signal(sig); err != nil {
+		return err
+	}
 	next, err := s.successor(ctx, leader)
 	if err != nil {
 		return err
 	}
 	say("%s was %s; %s leads after %s", leader.name, how, next.name, bold(took(begun)))
-	<-leader.gone
+	leader.Wait()
 	return s.enter(ctx, leader.name)
 }
 
@@ -120,7 +122,9 @@ func (s *stage) freezeLeader(ctx context.Context) error {
 		return err
 	}
 	begun := time.Now()
-	leader.signal(syscall.SIGSTOP)
+	if err := leader.Pause(); err != nil {
+		return err
+	}
 	next, err := s.successor(ctx, leader)
 	if err != nil {
 		return err
@@ -141,7 +145,7 @@ func (s *stage) freezeLeader(ctx context.Context) error {
 func (s *stage) play(ctx context.Context) error {
 	heading("All of it runs until Ctrl-C. Try:")
 	for _, c := range s.cast {
-		say("curl %s/status      # %s, pid %d", c.url, c.name, c.cmd.Process.Pid)
+		say("curl %s/status      # %s, pid %d", c.url, c.name, c.PID())
 	}
 	say("export KUBECONFIG=%s", s.plane.Kubeconfig())
 	say("kubectl get lease %s -n %s -o yaml -w", election, s.namespace)

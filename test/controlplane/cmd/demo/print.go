@@ -28,7 +28,7 @@ func say(format string, args ...any) { fmt.Printf("  "+format+"\n", args...) }
 
 func mark(leads bool) string {
 	if leads {
-		return paint("32", "← leads")
+		return "   " + paint("32", "← leads")
 	}
 	return ""
 }

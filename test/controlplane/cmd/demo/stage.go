@@ -8,11 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/controlplane"
@@ -32,23 +29,9 @@ type stage struct {
 type candidate struct {
 	name string
 	url  string
-	cmd  *exec.Cmd
 	log  string
-	gone chan struct{}
+	*controlplane.Process
 }
-
-// starts are made by one thread that lives as long as the demo: the kernel ends
-// a child when the thread that started it ends.
-var starts = func() chan func() {
-	c := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range c {
-			f()
-		}
-	}()
-	return c
-}()
 
 // enter starts a candidate with the rights that users get, or starts it again.
 func (s *stage) enter(ctx context.Context, name string) error {
@@ -62,22 +45,12 @@ func (s *stage) enter(ctx context.Context, name string) error {
 	}
 	address := l.Addr().String()
 	l.Close()
-	c := &candidate{name: name, url: "http://" + address, log: filepath.Join(s.plane.Dir, name+".log"), gone: make(chan struct{})}
-	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
+	c := &candidate{name: name, url: "http://" + address, log: filepath.Join(s.plane.Dir, name+".log")}
+	c.Process = controlplane.NewProcess(name, s.sidecar, c.log, "--election="+election, "--id="+name,
+		"--kubeconfig="+creds.Kubeconfig, "--ttl="+ttl.String(), "--new-lock=immediate", "--http="+address)
+	if err := c.Start(); err != nil {
 		return err
 	}
-	defer log.Close()
-	c.cmd = exec.Command(s.sidecar, "--election="+election, "--id="+name, "--kubeconfig="+creds.Kubeconfig,
-		"--ttl="+ttl.String(), "--new-lock=immediate", "--http="+address)
-	c.cmd.Stderr = log
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	starts <- func() { started <- c.cmd.Start() }
-	if err := <-started; err != nil {
-		return err
-	}
-	go func() { c.cmd.Wait(); close(c.gone) }()
 	for i, old := range s.cast {
 		if old.name == name {
 			s.cast[i] = c
@@ -99,19 +72,11 @@ func (s *stage) arrived(ctx context.Context, c *candidate) error {
 }
 
 // clear ends every candidate that still runs.
-func (s *stage) clear() {
+func (s *stage) clear() (err error) {
 	for _, c := range s.cast {
-		c.signal(syscall.SIGKILL)
-		<-c.gone
+		err = errors.Join(err, c.Kill())
 	}
-}
-
-func (c *candidate) signal(sig syscall.Signal) {
-	select {
-	case <-c.gone:
-	default:
-		c.cmd.Process.Signal(sig)
-	}
+	return err
 }
 
 var client = &http.Client{Timeout: 500 * time.Millisecond}
@@ -143,7 +108,9 @@ func (c *candidate) askAsleep() (string, error) {
 	}
 	defer conn.Close()
 	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n")
-	c.signal(syscall.SIGCONT)
+	if err := c.Resume(); err != nil {
+		return "", err
+	}
 	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
 	answer, err := io.ReadAll(conn)
 	if err != nil {
