@@ -141,7 +141,7 @@ var mutants = []mutant{
 		{"learn.go", "\t\tm.restore(rec)\n", ""},
 	}},
 	{name: "after a restore a release is free", law: "12", edits: []edit{
-		{"learn.go", "m.restoredTill = m.now.Boot + m.longest()", "m.restoredTill = 0"},
+		{"learn.go", "m.restoredTill = m.now.Boot + ", "m.restoredTill = 0 * "},
 	}},
 	{name: "the unfit campaign", law: "13", edits: []edit{
 		{"lead.go", "return m.unfit == \"\" && !m.stopping && !m.yielding", "return !m.stopping && !m.yielding"},
