@@ -103,5 +103,8 @@ func (n *Node) PowerOff(ctx context.Context) error {
 
 // PowerOn starts what PowerOff ended.
 func (n *Node) PowerOn(ctx context.Context) error {
-	return errors.Join(n.Heal(ctx), n.Runtime.Start(), n.Kubelet.Start(), n.Proxy.Start())
+	if err := errors.Join(n.Heal(ctx), n.awaitRuntime(ctx)); err != nil {
+		return err
+	}
+	return errors.Join(n.Kubelet.Start(), n.Proxy.Start())
 }

@@ -36,13 +36,19 @@ func newNode(c *Cluster, name string, number int) *Node {
 	}
 }
 
-// startRuntime starts containerd and waits until it answers.
+// startRuntime configures and starts containerd.
 func (n *Node) startRuntime(ctx context.Context) error {
 	if err := n.write("containerd.toml", containerdConfig, "cni/10-bridge.conflist", cniConfig,
 		"registry/_default/hosts.toml", registryConfig); err != nil {
 		return err
 	}
 	n.Runtime = n.process("containerd", "containerd", "--config="+n.path("containerd.toml"))
+	return n.awaitRuntime(ctx)
+}
+
+// awaitRuntime starts containerd and waits until it answers: a kubelet that
+// finds none ends, and nothing here restarts it.
+func (n *Node) awaitRuntime(ctx context.Context) error {
 	if err := n.Runtime.Start(); err != nil {
 		return err
 	}
