@@ -22,8 +22,16 @@ build: ## Build the sidecar for this machine into bin/
 demo: build ## Show an election and a failover on a real API server (DEMO_KEEP=1 leaves it running)
 	@go run -C test/controlplane ./cmd/demo -sidecar "$(CURDIR)/bin/leader-elector"
 
+# The race detector needs a C compiler, which a fresh machine may lack.
+.PHONY: compiler
+compiler:
+	@command -v gcc >/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "the race detector needs gcc: apt-get install gcc libc6-dev"; exit 1; }; \
+	  echo "installing gcc, which the race detector needs"; \
+	  apt-get update -qq && apt-get install -qqy gcc libc6-dev >/dev/null; }
+
 .PHONY: test
-test: build ## Run every test, against a real control plane (built at the first run)
+test: build compiler ## Run every test, against a real control plane (built at the first run)
 	@$(PLANE) build etcd kube-apiserver
 	@set -e; for m in $(CODE); do \
 	  echo "== test $$m"; \
