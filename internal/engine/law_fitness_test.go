@@ -311,3 +311,20 @@ func TestLaw14_AStoppingHolderReleasesAndNobodyFollows(t *testing.T) {
 		t.Error("the release ended the pause")
 	}
 }
+
+func TestLaw14_PausedTheHolderTakesItsRestoredRecordInTheEnd(t *testing.T) {
+	s := leading(t)
+	s.pass(4 * time.Second)
+	mine := *s.lock
+	pause(&mine)
+	s.restored(mine, 38)
+	s.pass(2 * time.Second)
+	s.ended(engine.Restored)
+	s.appStops()
+	s.mark()
+	s.pass(time.Minute)
+	if first := did[engine.Swap](s)[0]; !acquisition(first) {
+		t.Errorf("%+v is not its own record taken again", first)
+	}
+	s.leads(true, "nobody else may, and the longest D is over")
+}

@@ -260,3 +260,15 @@ func TestLaw12_ARestoredForeignHolderHasItsSevenSeconds(t *testing.T) {
 	s.pass(time.Minute)
 	s.swapsAt(read+ttl+7*time.Second, "a foreign holder acts longer than its lease says")
 }
+
+func TestLaw12_AForeignLeaderThatTheRestoreForgotHasItsSevenSeconds(t *testing.T) {
+	s := before(t, foreign("x"))
+	s.pass(time.Second)
+	s.restored(released("a"), 38)
+	s.step(engine.Observation{Deleted: true}) // a reason to read
+	s.pass(trip)
+	read := s.at
+	s.mark()
+	s.pass(time.Minute)
+	s.swapsAt(read+ttl+7*time.Second, "x may still act")
+}

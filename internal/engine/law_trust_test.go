@@ -302,3 +302,15 @@ func TestLaw07_TheEndOfTrustIsATimer(t *testing.T) {
 		t.Errorf("the lead was ended at %v, trust ran out at %v", at, until)
 	}
 }
+
+func TestLaw07_AWallClockThatRanAheadSinceTheRenewalWasSentEndsTheLead(t *testing.T) {
+	s := leading(t)
+	s.ahead = -2 * time.Second
+	s.fate = held
+	s.pass(6 * time.Second)
+	s.ahead = 0 // 2 s since the renewal was sent, none since the acquisition
+	s.mark()
+	s.settle()
+	none[engine.Lead](s, "by a trust that does not hold")
+	s.ended(engine.Expired)
+}

@@ -68,7 +68,7 @@ func (w *whatever) turn() {
 	case 1:
 		w.at += time.Duration(w.die.below(40)) * time.Second / 2
 	case 2:
-		w.ahead += time.Duration(w.die.below(3)) * time.Second
+		w.ahead += time.Duration(w.die.below(5)-2) * time.Second
 	default:
 		w.at += time.Duration(w.die.below(50)) * time.Millisecond
 	}
