@@ -111,3 +111,18 @@ func TestTheFirstErrorEndsWhatRunsBesideIt(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestNoTwoProcessesShareAnAddress(t *testing.T) {
+	b := &bench{network: 7}
+	seen := map[string]bool{}
+	for range 1000 {
+		address := b.address()
+		if seen[address] {
+			t.Fatalf("%s was given twice", address)
+		}
+		seen[address] = true
+	}
+	if !seen["127.7.4.1:4040"] {
+		t.Error("the thousandth address is another")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +51,9 @@ type bench struct {
 	report   report
 	mu       sync.Mutex
 	running  map[*process]bool
+
+	network   int          // 127.network.0.0/16 is this run's
+	addresses atomic.Int32 // that were given out
 }
 
 func measure(ctx context.Context, sidecar, only, out string, trials int) (err error) {
@@ -58,7 +63,7 @@ func measure(ctx context.Context, sidecar, only, out string, trials int) (err er
 	if trials < 1 {
 		return errors.New("-trials must be at least 1")
 	}
-	b := &bench{trials: trials, running: map[*process]bool{}}
+	b := &bench{trials: trials, running: map[*process]bool{}, network: 1 + rand.IntN(254)}
 	chosen, err := b.choose(only)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -70,13 +71,8 @@ func (b *bench) spawn(ctx context.Context, p *program, namespace, election, id s
 }
 
 func (b *bench) exec(p *program, namespace, election, id, kubeconfig string) (*process, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	c := &process{id: id, addr: l.Addr().String(), gone: make(chan struct{})}
+	c := &process{id: id, addr: b.address(), gone: make(chan struct{})}
 	c.log = filepath.Join(b.plane.Dir, namespace+"-"+id+".log")
-	l.Close()
 	c.client = &http.Client{Transport: &http.Transport{}, Timeout: time.Second}
 	c.cmd = exec.Command(p.path, p.args(namespace, election, id, kubeconfig, c.addr)...)
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -98,6 +94,15 @@ func (b *bench) exec(p *program, namespace, election, id, kubeconfig string) (*p
 	return c, nil
 }
 
+// address is one that no other process of this run gets. A free port of
+// 127.0.0.1 will not do: between its choice and its use the kernel may give it to
+// another, which then answers in this one's place. On Linux all of 127.0.0.0/8
+// is this machine.
+func (b *bench) address() string {
+	n := b.addresses.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d:4040", b.network, n/250, n%250+1)
+}
+
 // pair is a leader and a standby that knows it, in a namespace of their own.
 func (b *bench) pair(ctx context.Context, p *program, namespace string) (leader, standby *process, err error) {
 	if namespace == "" {
@@ -114,7 +119,10 @@ func (b *bench) pair(ctx context.Context, p *program, namespace string) (leader,
 	if standby, err = b.spawn(ctx, p, namespace, election, standbyID); err != nil {
 		return nil, nil, err
 	}
-	return leader, standby, standby.know(ctx, leader)
+	if err := standby.know(ctx, leader); err != nil {
+		return nil, nil, fmt.Errorf("%w\nand the leader it should know:\n%s", err, leader.lastWords())
+	}
+	return leader, standby, nil
 }
 
 const (
@@ -158,7 +166,10 @@ func (c *process) know(ctx context.Context, leader *process) error {
 // patience is how long anything may take before the bench gives up on it.
 const patience = 90 * time.Second
 
-var errLate = fmt.Errorf("not within %v", patience)
+var (
+	errLate  = fmt.Errorf("not within %v", patience)
+	errEnded = errors.New("the process ended")
+)
 
 func (c *process) until(ctx context.Context, every time.Duration, yes func() bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errLate)
@@ -168,6 +179,8 @@ func (c *process) until(ctx context.Context, every time.Duration, yes func() boo
 	for !yes() {
 		select {
 		case <-tick.C:
+		case <-c.gone:
+			return fmt.Errorf("candidate %s: %w\n%s", c.id, errEnded, c.lastWords())
 		case <-ctx.Done():
 			return fmt.Errorf("candidate %s: %w\n%s", c.id, context.Cause(ctx), c.lastWords())
 		}
