@@ -14,6 +14,7 @@ var mutants = []mutant{
 			m.begin(w.term, Trust{Sent: w.sent, Length: m.cfg.TTL - m.cfg.Margin, Margin: m.cfg.Margin})
 		}
 		if !f.isRead {`},
+		{"machine.go", "\tcase m.leading:\n\t\tm.lead()", "\tcase m.leading && !m.mine(&m.lock.rec):\n\tcase m.leading:\n\t\tm.lead()"},
 	}},
 	{name: "an unconfirmed renewal extends trust", law: "6", world: true, edits: []edit{
 		{"learn.go", "\tdefault:\n\t\tif !f.isRead {", `	default:
