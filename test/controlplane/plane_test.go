@@ -43,8 +43,15 @@ func running(t *testing.T) *Plane {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		etcd, apiserver := plane.Etcd.PID(), plane.APIServer.PID()
 		if err := plane.Stop(); err != nil {
 			t.Error(err)
+		}
+		if !gone(etcd) || !gone(apiserver) {
+			t.Errorf("etcd (%d) or the API server (%d) is still there after Stop", etcd, apiserver)
+		}
+		if _, err := os.Stat(plane.Dir); !os.IsNotExist(err) {
+			t.Errorf("the folder is still there after Stop: %v", err)
 		}
 	})
 	return plane

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -37,6 +38,9 @@ func main() {
 func show(ctx context.Context, sidecar string) (err error) {
 	if _, err := os.Stat(sidecar); err != nil {
 		return fmt.Errorf("the sidecar is not built (make demo builds it): %w", err)
+	}
+	if sidecar, err = filepath.Abs(sidecar); err != nil { // it is started in the plane's folder
+		return err
 	}
 	heading("A real etcd and kube-apiserver (" + controlplane.Version + ") on loopback, and three candidates under the shipped Role")
 	plane, err := controlplane.Start(ctx, controlplane.Options{Progress: os.Stderr})
