@@ -167,7 +167,15 @@ func cutAndHeal(ctx context.Context, t *Trial) error {
 }
 
 func powerOff(ctx context.Context, t *Trial) error { return t.Node.PowerOff(ctx) }
-func powerOn(ctx context.Context, t *Trial) error  { return t.Node.PowerOn(ctx) }
+
+// powerOn waits until the node is back: until then the API shows its pods as
+// they were when the power failed.
+func powerOn(ctx context.Context, t *Trial) error {
+	if err := t.Node.PowerOn(ctx); err != nil {
+		return err
+	}
+	return t.Cluster.WaitNodes(ctx)
+}
 
 func freezeAPI(_ context.Context, t *Trial) error { return t.Cluster.Plane.APIServer.Pause() }
 func thawAPI(_ context.Context, t *Trial) error   { return t.Cluster.Plane.APIServer.Resume() }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/leader-elector/leader-elector/test/e2e/cluster"
 	"github.com/leader-elector/leader-elector/test/e2e/listener"
 )
 
@@ -15,15 +16,8 @@ func (t *Trial) judge(ctx context.Context, f Fault, r Result) Result {
 	problem := func(format string, args ...any) {
 		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 	}
-	ready, replicas, err := t.Columns(ctx)
-	slices.Sort(ready)
-	switch {
-	case err != nil:
-		problem("kubectl: %v", err)
-	case !slices.Equal(ready, []string{"1/2", "2/2"}):
-		problem("READY shows %v in place of 1/2 and 2/2", ready)
-	case replicas != "2 2 1":
-		problem("the ReplicaSet shows %q in place of 2 2 1", replicas)
+	if err := t.shown(ctx); err != nil {
+		problem("%v", err)
 	}
 	var answers []listener.Record
 	for name, ear := range t.asks {
@@ -48,6 +42,24 @@ func (t *Trial) judge(ctx context.Context, f Fault, r Result) Result {
 	}
 	r.Notes = t.Notes
 	return r
+}
+
+// shown checks what kubectl shows against what the article shows. The kubelet
+// of a node that came back may still be telling what it found.
+func (t *Trial) shown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return cluster.Until(ctx, time.Second, func(ctx context.Context) error {
+		ready, replicas, err := t.Columns(ctx)
+		if err != nil {
+			return err
+		}
+		slices.Sort(ready)
+		if !slices.Equal(ready, []string{"1/2", "2/2"}) || replicas != "2 2 1" {
+			return fmt.Errorf("kubectl shows READY %v and the ReplicaSet %q, in place of 1/2 and 2/2, and 2 2 1", ready, replicas)
+		}
+		return nil
+	})
 }
 
 // unharmed checks that no sidecar ended.
