@@ -57,7 +57,7 @@ func Build(ctx context.Context, progress io.Writer, names ...string) (dir string
 			cmd := exec.CommandContext(ctx, "go", "build", "-C", src, "-trimpath", "-ldflags", ldflags, "-o", out, pkg)
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off",
 				"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-			// Told to stop, go removes the gigabytes of its work folder; killed, it does not.
+			// Interrupted, go waits for its compilers and linkers; killed, it leaves them running.
 			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 			cmd.WaitDelay = 10 * time.Second
 			return cmd
@@ -117,9 +117,18 @@ func cached(ctx context.Context, progress io.Writer, dir, name string, build fun
 	if _, err := os.Stat(out); err == nil {
 		return nil // another build made it while this one waited
 	}
+	// The work folder is the lock owner's, so it also clears what a build that was
+	// killed left there: go removes its own work folder only when all went well.
+	work := out + ".work"
+	if err := errors.Join(os.RemoveAll(work), os.Mkdir(work, 0o755)); err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
 	begun := time.Now()
 	fmt.Fprintf(progress, "building %s (once; into %s)\n", name, dir)
-	cmd := build(out + ".part")
+	part := filepath.Join(work, name)
+	cmd := build(part)
+	cmd.Env = append(cmd.Environ(), "GOTMPDIR="+work)
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
 	// The build inherits the lock: when this process is killed, the orphan goes
@@ -135,7 +144,7 @@ func cached(ctx context.Context, progress io.Writer, dir, name string, build fun
 		return fmt.Errorf("building %s: %w\n%s", name, err, tail(log.String(), 30))
 	}
 	fmt.Fprintf(progress, "built %s in %v\n", name, time.Since(begun).Round(time.Second))
-	return os.Rename(out+".part", out)
+	return os.Rename(part, out)
 }
 
 // heartbeat tells every 20 s that a build goes on.

@@ -54,8 +54,8 @@ func TestABuildThatIsCutShortLeavesNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "why") {
 		t.Errorf("a failed build tells %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "broken")); !os.IsNotExist(err) {
-		t.Error("a failed build left a program")
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 || filepath.Base(left[0]) != "broken.lock" {
+		t.Errorf("a failed build left %v", left)
 	}
 }
 
@@ -114,5 +114,22 @@ func TestARelativeCacheIsRefused(t *testing.T) {
 func TestAnUnknownProgramIsRefused(t *testing.T) {
 	if _, err := Build(t.Context(), io.Discard, "kube-nothing"); err == nil || !strings.Contains(err.Error(), "kube-nothing") {
 		t.Errorf("an unknown program: %v", err)
+	}
+}
+
+func TestABuildClearsWhatAKilledOneLeft(t *testing.T) {
+	dir := t.TempDir()
+	stale := filepath.Join(dir, "hello.work", "go-build1", "b001")
+	if err := os.MkdirAll(stale, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := cached(t.Context(), io.Discard, dir, "hello", func(out string) *exec.Cmd {
+		return exec.Command("sh", "-c", "test ! -e "+stale+" && cp /bin/true "+out+" && touch $GOTMPDIR/go-build2")
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
+		t.Errorf("besides the program and its lock there is something: %v", left)
 	}
 }
