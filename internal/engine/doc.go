@@ -40,7 +40,8 @@
 //
 // # Rooms
 //
-// record.go and event.go are the words; machine.go turns; learn.go draws the
-// consequences of news; lead.go is the leader's part, campaign.go the
-// standby's, offer.go the hand-over; view.go is what may be told.
+// record.go and event.go are the words; machine.go turns; answer.go takes what
+// became of a request, learn.go draws the consequences of news; lead.go is the
+// leader's part, campaign.go the standby's, offer.go the hand-over; view.go is
+// what may be told.
 package engine

@@ -4,12 +4,12 @@ package sim
 // are what the protocol stands on: without them two leaders appear.
 var mutants = []mutant{
 	{name: "a 200 that shows another write counts", law: "1", edits: []edit{
-		{"learn.go", "if !m.shows(f, &rec) {", "if false {"},
+		{"answer.go", "if !m.shows(f, &rec) {", "if false {"},
 		{"learn.go", "w, known := m.writes[rec.Seal.Nonce]", "w, known := m.writes[m.anyNonce()]"},
 		{"learn.go", "// judge draws", "func (m *Machine) anyNonce() string {\n\tfor n := range m.writes {\n\t\treturn n\n\t}\n\treturn \"\"\n}\n\n// judge draws"},
 	}},
 	{name: "an unknown outcome is a success", law: "1, 6", world: true, edits: []edit{
-		{"learn.go", "\tdefault:\n\t\tif !f.isRead {", `	default:
+		{"answer.go", "\tdefault:\n\t\tif !f.isRead {", `	default:
 		if w, ok := m.writes[f.nonce]; ok && w.acquire && !m.leading {
 			m.begin(w.term, Trust{Sent: w.sent, Length: m.cfg.TTL - m.cfg.Margin, Margin: m.cfg.Margin})
 		}
@@ -17,7 +17,7 @@ var mutants = []mutant{
 		{"machine.go", "\tcase m.leading:\n\t\tm.lead()", "\tcase m.leading && !m.mine(&m.lock.rec):\n\tcase m.leading:\n\t\tm.lead()"},
 	}},
 	{name: "an unconfirmed renewal extends trust", law: "6", world: true, edits: []edit{
-		{"learn.go", "\tdefault:\n\t\tif !f.isRead {", `	default:
+		{"answer.go", "\tdefault:\n\t\tif !f.isRead {", `	default:
 		if w, ok := m.writes[f.nonce]; ok && m.leading {
 			m.trust.Sent = w.sent
 		}
@@ -60,7 +60,7 @@ var mutants = []mutant{
 	k.rec, k.since, k.newest = rec, since, rec.Version`},
 	}},
 	{name: "a conflict is not read", law: "4", edits: []edit{
-		{"learn.go", "\tm.failures, m.quiet = 0, 0\n\tm.rebuffed()\n", "\tm.failures, m.quiet = 0, 0\n\tm.rebuffed()\n\tm.mustRead = false\n"},
+		{"answer.go", "\tm.failures, m.quiet = 0, 0\n\tm.rebuffed()\n", "\tm.failures, m.quiet = 0, 0\n\tm.rebuffed()\n\tm.mustRead = false\n"},
 	}},
 	{name: "a foreign holder gets no 7 s more", law: "4, 17", edits: []edit{
 		{"campaign.go", "return m.lock.longest + ForeignSlack", "return m.lock.longest"},
@@ -69,7 +69,7 @@ var mutants = []mutant{
 		{"campaign.go", "case m.mine(rec), m.predecessor(rec), m.firstInstall(rec):", "case m.mine(rec), m.predecessor(rec), m.firstInstall(rec), rec.Holder == \"\" && !rec.released():"},
 	}},
 	{name: "an unknown outcome is not read", law: "6", edits: []edit{
-		{"learn.go", "\tdefault:\n\t\tif !f.isRead {\n\t\t\tm.rebuffed()", "\tdefault:\n\t\tif false {\n\t\t\tm.rebuffed()"},
+		{"answer.go", "\tdefault:\n\t\tif !f.isRead {\n\t\t\tm.rebuffed()", "\tdefault:\n\t\tif false {\n\t\t\tm.rebuffed()"},
 	}},
 	{name: "an acquisition of an ended lead is confirmed again", law: "6, 8", edits: []edit{
 		{"learn.go", "case !m.leading && w.acquire && !w.stale && trust.Holds(m.now):", "case !m.leading && w.acquire && trust.Holds(m.now):"},
@@ -194,10 +194,10 @@ var mutants = []mutant{
 		{"offer.go", "\"handed over to \"+rec.Acceptance.By", "\"handed over\""},
 	}},
 	{name: "no backoff", law: "16", edits: []edit{
-		{"learn.go", "m.quiet = m.now.Boot + max(wait, min(after, limit))", "m.quiet = m.now.Boot + 0*max(wait, min(after, limit))"},
+		{"answer.go", "m.quiet = m.now.Boot + max(wait, min(after, limit))", "m.quiet = m.now.Boot + 0*max(wait, min(after, limit))"},
 	}},
 	{name: "a Retry-After has no cap", law: "16", edits: []edit{
-		{"learn.go", "max(wait, min(after, limit))", "max(wait, after, 0*limit)"},
+		{"answer.go", "max(wait, min(after, limit))", "max(wait, after, 0*limit)"},
 	}},
 	{name: "the renew time is the wall clock's", law: "17", edits: []edit{
 		{"lead.go", "if wall.After(next) || next.Year() > 9000 {", "if !wall.IsZero() || next.IsZero() {"},
