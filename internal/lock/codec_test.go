@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
+	"pgregory.net/rapid"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -150,6 +151,18 @@ func TestARecordOfAnotherVersionIsNoSeal(t *testing.T) {
 	}
 }
 
+func TestASealWithoutALeaseIsNoSeal(t *testing.T) {
+	l := lockOf(t, Endpoints)
+	body := string(rewrite(t, l, base, held("u1")))
+	for _, ttl := range []string{"0", "-1", "99999999999"} {
+		forged := strings.Replace(body, `\"ttl\":10`, `\"ttl\":`+ttl, 1)
+		rec, err := l.decode([]byte(forged))
+		if err != nil || forged == body || rec.Seal != nil {
+			t.Errorf("with a ttl of %s the seal is read as %+v, error %v", ttl, rec.Seal, err)
+		}
+	}
+}
+
 func TestAnEditBreaksTheSeal(t *testing.T) {
 	l := lockOf(t, Leases)
 	body := string(rewrite(t, l, base, held("u1")))
@@ -204,6 +217,42 @@ func TestOperatorsAreHeard(t *testing.T) {
 			t.Errorf("switchover-to=%q is read as %+v, want %+v", value, *got, want)
 		}
 	}
+}
+
+// What a holder can say at all is read back as it was said, on both kinds.
+func TestEveryRecordIsReadBackAsItWasWritten(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		instant := func(what string) time.Time {
+			return time.Unix(rapid.Int64Range(0, 1<<33).Draw(r, what), 0).UTC()
+		}
+		put := engine.Record{
+			Holder: rapid.String().Draw(r, "holder"), Duration: time.Duration(rapid.IntRange(1, maxDuration).Draw(r, "ttl")) * time.Second,
+			Acquired: instant("acquired"), Renewed: instant("renewed"), Transitions: rapid.IntRange(0, maxDuration).Draw(r, "transitions"),
+		}
+		put.Seal = &engine.Seal{
+			Lock: "u1", Holder: put.Holder, Duration: put.Duration, Acquired: put.Acquired, Renewed: put.Renewed, Transitions: put.Transitions,
+			PodUID: rapid.String().Draw(r, "pod"), Start: "s" + rapid.String().Draw(r, "start"), Nonce: "n" + rapid.String().Draw(r, "nonce"),
+			Term: engine.Term(rapid.Uint64().Draw(r, "term")), Released: rapid.Bool().Draw(r, "released"),
+		}
+		if put.Seal.Released {
+			put.Seal.To = rapid.String().Draw(r, "to")
+		} else if rapid.Bool().Draw(r, "offered") {
+			put.Seal.Offer = &engine.Offer{Nonce: rapid.String().Draw(r, "offer"), To: rapid.String().Draw(r, "addressee")}
+			put.Acceptance = &engine.Acceptance{By: rapid.String().Draw(r, "by"), Start: "x", Offer: put.Seal.Offer.Nonce}
+		}
+		for _, k := range []Kind{Leases, Endpoints} {
+			l := lockOf(t, k)
+			got, err := l.decode(rewrite(t, l, base, put))
+			if err != nil {
+				r.Fatal(err)
+			}
+			want := put
+			want.UID, want.Version, want.Object = "u1", 42, got.Object
+			if !reflect.DeepEqual(got, want) {
+				r.Fatalf("%s: read %+v %+v, wrote %+v %+v", k, got, got.Seal, want, want.Seal)
+			}
+		}
+	})
 }
 
 func FuzzDecode(f *testing.F) {

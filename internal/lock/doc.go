@@ -21,4 +21,11 @@
 //
 // A record of another "v" is not ours to read: its holder counts as foreign.
 // Fields and annotations that we do not know survive our writes.
+//
+// # On an Endpoints
+//
+// The record is the annotation control-plane.alpha.kubernetes.io/leader, in the
+// JSON of 0.5. It also keeps the control plane from mirroring the object into an
+// EndpointSlice, so no label of ours has to. An Endpoints without it is an empty
+// record, which frees nothing (law 5).
 package lock

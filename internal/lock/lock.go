@@ -169,6 +169,7 @@ func (l *Lock) Watch(ctx context.Context, fn func(engine.Event), problem func(er
 			rec, err := l.decode(e.Object)
 			if err != nil {
 				problem(fmt.Errorf("the watch brought what cannot be read: %w", err))
+				fn(engine.Observation{Deleted: true}) // proves nothing, but is a reason to read
 				return
 			}
 			fn(engine.Observation{Record: rec})

@@ -95,6 +95,10 @@ func (s *sealNote) seal() *engine.Seal {
 	if err1 != nil || err2 != nil || err3 != nil || s.Start == "" || s.Nonce == "" || s.Lock == "" {
 		return nil
 	}
+	// A forged ttl neither shortens a patience to nothing nor makes it endless.
+	if s.TTL < 1 || s.TTL > maxDuration {
+		return nil
+	}
 	seal := &engine.Seal{
 		Lock: s.Lock, Holder: s.Holder, Duration: time.Duration(s.TTL) * time.Second,
 		Acquired: acquired, Renewed: renewed, Transitions: s.Transitions,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ func (l *Lock) CheckRights(ctx context.Context) error {
 	for _, verb := range []string{"get", "update", "create"} {
 		ok, err := l.may(ctx, verb)
 		switch {
-		case errors.Is(err, kube.ErrForbidden), errors.Is(err, kube.ErrNotFound):
+		case unaskable(err):
 			return nil
 		case err != nil:
 			return fmt.Errorf("the rights cannot be checked: %w", err)
@@ -33,6 +34,13 @@ func (l *Lock) CheckRights(ctx context.Context) error {
 	}
 	return fmt.Errorf("this account may not %s %s %s/%s; add to the Role: %s",
 		strings.Join(missing, ", "), l.ref.Resource, l.ref.Namespace, l.ref.Name, l.rules(missing))
+}
+
+// unaskable says that this server does not answer such questions: the review is
+// forbidden, or is not there.
+func unaskable(err error) bool {
+	var e *kube.Error
+	return errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound)
 }
 
 // rules is what grants the verbs. A creation cannot be limited by name, so it
