@@ -65,7 +65,11 @@ func ours(t *testing.T, p *testplane.Plane, ns, name, lock string) *member {
 // say when its app acts, which is what its users see.
 func clientGo(t *testing.T, p *testplane.Plane, ns, name string, release bool) *member {
 	t.Helper()
-	cfg := config(t, p, testplane.Candidate{Namespace: ns, Pod: name, Election: election})
+	return runClientGo(t, config(t, p, testplane.Candidate{Namespace: ns, Pod: name, Election: election}), ns, name, release)
+}
+
+func runClientGo(t *testing.T, cfg *rest.Config, ns, name string, release bool) *member {
+	t.Helper()
 	var acting atomic.Bool
 	le, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{
