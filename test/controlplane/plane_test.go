@@ -13,11 +13,15 @@ import (
 )
 
 // holder is the variable that makes the test binary a program that holds a
-// plane and then panics, or waits to be killed.
+// plane and then panics or waits to be killed, or one that is merely busy.
 const holder = "TEST_HOLDS_A_PLANE"
 
 func TestMain(m *testing.M) {
-	if how := os.Getenv(holder); how != "" {
+	switch how := os.Getenv(holder); how {
+	case "":
+	case "spin":
+		spin()
+	default:
 		holdPlane(how)
 	}
 	os.Exit(m.Run())

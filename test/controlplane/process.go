@@ -97,8 +97,31 @@ func (p *Process) PID() int {
 	return p.cmd.Process.Pid
 }
 
-// Pause freezes the program: its connections stay open and silent.
-func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+// Pause freezes the program: its connections stay open and silent. When it
+// returns, no thread of the program runs.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	late := time.NewTimer(10 * time.Second)
+	defer late.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		pid := p.PID()
+		if pid == 0 {
+			return fmt.Errorf("%s ended before it was frozen", p.Name)
+		}
+		if stopped(pid) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-late.C:
+			return fmt.Errorf("%s is not frozen 10 s after SIGSTOP (did somebody send SIGCONT?)", p.Name)
+		}
+	}
+}
 
 // Resume thaws a frozen program.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
