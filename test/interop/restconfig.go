@@ -17,6 +17,10 @@ func RESTConfig(cfg *rest.Config) (server string, newClient func() (*http.Client
 	if err != nil {
 		return "", nil, err
 	}
+	proxy := cfg.Proxy
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment // as client-go does
+	}
 	return base.String(), func() (*http.Client, error) {
 		tls, err := rest.TLSConfigFor(cfg)
 		if err != nil {
@@ -24,7 +28,7 @@ func RESTConfig(cfg *rest.Config) (server string, newClient func() (*http.Client
 		}
 		// The credentials of the configuration (tokens, exec plugins, and so on)
 		// are added around a transport that nobody else has.
-		transport, err := rest.HTTPWrappersForConfig(cfg, &http.Transport{TLSClientConfig: tls})
+		transport, err := rest.HTTPWrappersForConfig(cfg, &http.Transport{TLSClientConfig: tls, Proxy: proxy, DialContext: cfg.Dial})
 		if err != nil {
 			return nil, err
 		}
