@@ -192,13 +192,13 @@ func TestSIGKILLIsFollowedWhenTheLeaseRunsOut(t *testing.T) {
 func TestAFrozenLeaderIsAStandbyInItsFirstAnswer(t *testing.T) {
 	t.Parallel()
 	a, b := pair(t, testplane.Get(t))
+	a.cmd.Process.Signal(syscall.SIGSTOP)
+	eventually(t, "b leading", b.leads)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	a.cmd.Process.Signal(syscall.SIGSTOP)
-	eventually(t, "b leading", b.leads)
 	// The question waits in the kernel, so its answer is the first that a gives.
 	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	a.cmd.Process.Signal(syscall.SIGCONT)
