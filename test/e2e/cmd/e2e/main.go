@@ -18,6 +18,7 @@ const usage = `usage:
   e2e up      bring a cluster of two nodes up and leave it up
   e2e down    take it down, also one that was left behind
   e2e run     bring it up, break it, report, take it down
+  e2e report FILE  write the report of the whole matrix from what is there of it
 `
 
 func main() {
@@ -47,6 +48,8 @@ func command(ctx context.Context, args []string) error {
 		return keep(ctx)
 	case "run":
 		return runAll(ctx, args[1:])
+	case "report":
+		return reportSoFar(ctx, args[1:])
 	case "listen": // in a node's network, by "run"
 		if len(args) != 2 {
 			return errUsage

@@ -115,6 +115,19 @@ func (o options) conclude(ctx context.Context, s *store) error {
 	return nil
 }
 
+// reportSoFar writes the report of the results that are there.
+func reportSoFar(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return errUsage
+	}
+	s, err := open("dist/e2e", true)
+	if err != nil {
+		return err
+	}
+	defer s.file.Close()
+	return writeReport(ctx, args[0], s.results)
+}
+
 func writeReport(ctx context.Context, path string, results []fault.Result) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
