@@ -40,6 +40,11 @@ func (e *Elector) note(ev engine.Event) {
 	case engine.Observation:
 		if !v.Deleted {
 			e.noteRecord(&v.Record)
+			// A standby sends nothing while somebody else leads, so what was
+			// wrong with its last request would be told for ever.
+			if h := v.Record.Holder; h != "" && h != e.cfg.ID {
+				e.right(concernAPI)
+			}
 		}
 	case engine.Watching:
 		e.watchStands = v.OK

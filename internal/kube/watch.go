@@ -56,7 +56,8 @@ const (
 	backoffMin    = 100 * time.Millisecond
 	backoffMax    = time.Second
 	retryAfterMax = 10 * time.Second
-	// forbiddenRetry is how late a mended Role is noticed; half of it at best.
+	// forbiddenRetry is how late a mended Role is noticed; the first tries come
+	// sooner.
 	forbiddenRetry = 40 * time.Second
 )
 
@@ -114,6 +115,7 @@ type watcher struct {
 	forbidden string // the verb that fn knows to be forbidden
 	moved     bool   // the present connection brought something
 	failures  int    // in a row
+	refusals  int    // in a row, of what is forbidden
 }
 
 // turn lists if it must, and watches until that ends; it returns how long to
@@ -170,10 +172,13 @@ func (w *watcher) failed(ctx context.Context, err error) time.Duration {
 	}
 	w.failures = 0
 	if w.forbidden != e.Verb {
-		w.forbidden = e.Verb
+		w.forbidden, w.refusals = e.Verb, 0
 		w.fn(Event{Type: Forbidden, Err: e})
 	}
-	return max(jitter(forbiddenRetry), min(e.RetryAfter, retryAfterMax))
+	// A server that is just starting forbids what it will allow in a moment.
+	limit := min(time.Second<<min(w.refusals, 8), forbiddenRetry)
+	w.refusals++
+	return max(jitter(limit), min(e.RetryAfter, retryAfterMax))
 }
 
 // backoff is the time before the next try: at random up to 100 ms, then up to
