@@ -153,6 +153,27 @@ func TestSilentConnectionsMakeRoomForAProbe(t *testing.T) {
 	}
 }
 
+func TestClientsThatAreSlowToSendMakeRoomForAProbe(t *testing.T) {
+	url := serve(t, fixed(View{IsLeader: true}), nil)
+	for range maxConnections {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		// The server waits for a body before it answers and goes on waiting.
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx")
+	}
+	probe := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for i := range 20 {
+		resp, err := probe.Get(url + "/leader")
+		if err != nil {
+			t.Fatalf("probe %d is not answered: %v", i, err)
+		}
+		resp.Body.Close()
+	}
+}
+
 func TestALongHeaderIsRefused(t *testing.T) {
 	url := serve(t, fixed(View{}), nil)
 	req, err := http.NewRequest("GET", url+"/", nil)
