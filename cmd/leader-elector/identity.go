@@ -76,6 +76,9 @@ func (o *options) resolve(env lookup) error {
 			faults = append(faults, fmt.Errorf("this candidate's name is not known: give --id: %w", err))
 		}
 	}
+	if why := badNamespace(o.namespace); why != "" {
+		faults = append(faults, fmt.Errorf("%s=%q is no namespace: %s", o.source("election-namespace"), o.namespace, why))
+	}
 	if len(faults) == 0 {
 		cfg := o.config(nil)
 		if err := cfg.Validate(); err != nil {
@@ -92,13 +95,13 @@ func (o *options) reach(env lookup) (kube.Access, error) {
 	switch {
 	case o.server != "":
 		a, err := kube.FromServer(o.server)
-		return a, named("--server", err)
+		return a, named(o.source("server"), err)
 	case o.kubeconfig != "":
 		a, err := kube.FromKubeconfig(o.kubeconfig, "")
-		return a, named("--kubeconfig", err)
+		return a, named(o.source("kubeconfig"), err)
 	case o.inCluster:
 		a, err := kube.InCluster(getenv)
-		return a, named("--use-cluster-credentials", err)
+		return a, named(o.source("use-cluster-credentials"), err)
 	case getenv("KUBERNETES_SERVICE_HOST") != "":
 		return kube.InCluster(getenv)
 	case getenv("KUBECONFIG") != "":
@@ -115,9 +118,10 @@ func (o *options) reach(env lookup) (kube.Access, error) {
 		"give --kubeconfig=FILE, or run `kubectl proxy` and give --server=http://127.0.0.1:8001")
 }
 
+// named says where a fault comes from, unless it says so itself.
 func named(source string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || strings.HasPrefix(err.Error(), source) {
+		return err
 	}
 	return fmt.Errorf("%s: %w", source, err)
 }

@@ -12,7 +12,6 @@ import (
 
 	elector "github.com/leader-elector/leader-elector"
 	"github.com/leader-elector/leader-elector/internal/kube"
-	"github.com/leader-elector/leader-elector/internal/lock"
 )
 
 var (
@@ -34,6 +33,8 @@ type options struct {
 	level  slog.Level
 	access kube.Access
 	podUID string
+
+	fromEnv map[string]bool // the flags that their variables stand for
 }
 
 // groups is the order of the manual.
@@ -81,7 +82,7 @@ func twin(flag string) string {
 // Variables that no flag has for a twin are somebody else's: Kubernetes makes
 // some for every Service.
 func parse(args []string, env lookup) (*options, error) {
-	o := &options{}
+	o := &options{fromEnv: map[string]bool{}}
 	f := o.flags()
 	if len(args) > 0 {
 		switch args[0] {
@@ -108,7 +109,9 @@ func parse(args []string, env lookup) (*options, error) {
 		}
 		if err := f.Set(flag.Name, value); err != nil {
 			faults = append(faults, fmt.Errorf("the variable %s=%q: %s", twin(flag.Name), value, cause(err)))
+			return
 		}
+		o.fromEnv[flag.Name] = true
 	})
 	faults = append(faults, leftOver(f.Args())...)
 	faults = append(faults, o.check()...)
@@ -149,51 +152,6 @@ func leftOver(args []string) []error {
 		return []error{fmt.Errorf("%q is left over; a switch takes its value after an equals sign: write --use-cluster-credentials=%s", what, args[0])}
 	}
 	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are version and help", what)}
-}
-
-// check finds the faults that can be found without looking outside.
-func (o *options) check() (faults []error) {
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if o.election == "" {
-		fault("--election is missing: name the election, such as --election=music")
-	} else if why := badName(o.election); why != "" {
-		fault("--election=%q is no name for a Kubernetes object: %s", o.election, why)
-	}
-	if _, err := lock.ParseKind(o.lock); err != nil {
-		fault("--lock: %w", err)
-	}
-	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		fault("--log-level=%q: write debug, info, warn or error", o.logLevel)
-	}
-	if o.logFormat != "text" && o.logFormat != "json" {
-		fault("--log-format=%q: write text or json", o.logFormat)
-	}
-	var given []string
-	for flag, is := range map[string]bool{"--kubeconfig": o.kubeconfig != "", "--server": o.server != "", "--use-cluster-credentials": o.inCluster} {
-		if is {
-			given = append(given, flag)
-		}
-	}
-	if slices.Sort(given); len(given) > 1 {
-		fault("%s name different ways to the API server: keep one", strings.Join(given, " and "))
-	}
-	return faults
-}
-
-// badName says why a name cannot be that of a Lease or an Endpoints.
-func badName(name string) string {
-	if len(name) > 253 {
-		return "it is longer than 253 characters"
-	}
-	for _, r := range name {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' {
-			return "only lower-case letters, digits, '-' and '.' are allowed"
-		}
-	}
-	if strings.Trim(name[:1]+name[len(name)-1:], "-.") != name[:1]+name[len(name)-1:] {
-		return "it must begin and end with a letter or digit"
-	}
-	return ""
 }
 
 // indent puts each of several faults on a line of its own.
