@@ -39,7 +39,11 @@ type Elector struct {
 	running     bool
 	told        summary
 	version     uint64
-	changed     chan struct{} // closed at the next change
+	changed     chan struct{}   // closed at the next change
+	fitness     *engine.Fitness // set before Run
+	asked       map[uint64]chan engine.HandedOver
+	proofs      map[uint64]chan engine.Confirmed
+	asks        uint64
 
 	// What follows belongs to the goroutine of Run.
 	base   context.Context // of everything that Run started; ends with it
@@ -50,8 +54,6 @@ type Elector struct {
 	timer  *time.Timer
 	last   *leadership
 	later  []engine.Event // to be taken in the same turn
-	asked  map[uint64]chan engine.HandedOver
-	asks   uint64
 	done   bool
 }
 
@@ -81,6 +83,7 @@ func New(cfg Config) (*Elector, error) {
 		pings:   make(chan chan struct{}),
 		ended:   make(chan struct{}),
 		asked:   map[uint64]chan engine.HandedOver{},
+		proofs:  map[uint64]chan engine.Confirmed{},
 	}
 	e.machine = e.newMachine("")
 	return e, nil
@@ -148,6 +151,9 @@ func (e *Elector) claim() io.Closer {
 // loop is the one place where the machine is turned. It decides nothing.
 func (e *Elector) loop(ctx context.Context) {
 	end := ctx.Done()
+	if e.fitness != nil {
+		e.step(*e.fitness)
+	}
 	e.step(engine.Tick{})
 	for !e.done {
 		select {
@@ -208,6 +214,8 @@ func (e *Elector) do(action engine.Action) {
 		e.log.Info("the leader changed", "leader", a.Leader)
 	case engine.HandedOver:
 		e.handedOver(a)
+	case engine.Confirmed:
+		e.confirmed(a)
 	case engine.WakeAt:
 		e.timer.Reset(max(0, a.At-e.look().Boot))
 	case engine.Rewatch:

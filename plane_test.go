@@ -177,3 +177,59 @@ func TestALockThatIsDeletedOrEditedIsLostAndWonAgain(t *testing.T) {
 		term = s.Term
 	}
 }
+
+func TestALeaderConfirmsByANewRenewal(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	ns := p.Namespace(t)
+	a := start(t, p, testplane.Candidate{Namespace: ns, Pod: "a", Election: "music"}, func(c *elector.Config) { c.TTL = 30 * time.Second })
+	term := a.until(t, "a leading", leads).Term
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	version := func() string {
+		_, body := p.Do(t, http.MethodGet, "/apis/coordination.k8s.io/v1/namespaces/"+ns+"/leases/music", nil)
+		_, rest, _ := strings.Cut(string(body), `"resourceVersion":"`)
+		v, _, _ := strings.Cut(rest, `"`)
+		return v
+	}
+	before := version()
+	if err := a.Confirm(ctx, term); err != nil {
+		t.Errorf("a leads, yet: %v", err)
+	}
+	if now := version(); now == before {
+		t.Errorf("nothing was written: the lock is still at version %s", now)
+	}
+	if err := a.Confirm(ctx, term-1); !errors.Is(err, elector.ErrLeadEnded) {
+		t.Errorf("an older term is confirmed with %v, want ErrLeadEnded", err)
+	}
+	a.stop()
+	<-a.ended
+	if err := a.Confirm(ctx, term); !errors.Is(err, elector.ErrNotRunning) {
+		t.Errorf("after the end: %v, want ErrNotRunning", err)
+	}
+}
+
+func TestOnlyTheFitLead(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	ns := p.Namespace(t)
+	unfit, err := elector.New(elector.Config{Election: "x", Namespace: ns, ID: "x", Server: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unfit.SetFit(false, "starting")
+	if s := unfit.Status(); s.Fit || s.CanTakeOver {
+		t.Errorf("before Run it says fit %v, could take over %v", s.Fit, s.CanTakeOver)
+	}
+	a := start(t, p, testplane.Candidate{Namespace: ns, Pod: "a", Election: "music"}, nil)
+	a.until(t, "a leading", leads)
+	b := start(t, p, testplane.Candidate{Namespace: ns, Pod: "b", Election: "music"}, nil)
+	b.until(t, "b knowing a", func(s elector.Status) bool { return s.Leader == "a" })
+	a.SetFit(false, "the app is dead")
+	b.until(t, "b leading", leads)
+	a.until(t, "why a waits", func(s elector.Status) bool { return !s.Fit && strings.Contains(s.Waiting, "the app is dead") })
+	b.SetFit(false, "the app is dead too")
+	b.until(t, "b without the lead", func(s elector.Status) bool { return !s.IsLeader })
+	a.SetFit(true, "")
+	a.until(t, "a, the first to recover, leading", leads)
+}

@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
 )
@@ -23,10 +24,6 @@ func (r *refusal) Is(target error) bool { return target == ErrRefused }
 func (e *Elector) StepDown(ctx context.Context, to string) error {
 	answer := make(chan engine.HandedOver, 1)
 	e.mu.Lock()
-	if !e.running {
-		e.mu.Unlock()
-		return ErrNotRunning
-	}
 	e.asks++
 	id := e.asks
 	e.asked[id] = answer
@@ -36,12 +33,8 @@ func (e *Elector) StepDown(ctx context.Context, to string) error {
 		delete(e.asked, id)
 		e.mu.Unlock()
 	}()
-	select {
-	case e.events <- engine.HandOver{ID: id, To: to}:
-	case <-e.ended:
-		return ErrNotRunning
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := e.tellLoop(ctx, engine.HandOver{ID: id, To: to}); err != nil {
+		return err
 	}
 	select {
 	case a := <-answer:
@@ -53,6 +46,81 @@ func (e *Elector) StepDown(ctx context.Context, to string) error {
 		return ErrNotRunning
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Confirm returns nil once a renewal of term that was sent after this call is
+// stored, so that nobody else has led since the call was made: the proof that a
+// leader needs before it overwrites what may be its successor's.
+func (e *Elector) Confirm(ctx context.Context, term Term) error {
+	answer := make(chan engine.Confirmed, 1)
+	e.mu.Lock()
+	e.asks++
+	id := e.asks
+	e.proofs[id] = answer
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		delete(e.proofs, id)
+		e.mu.Unlock()
+	}()
+	if err := e.tellLoop(ctx, engine.Confirm{ID: id}); err != nil {
+		return err
+	}
+	select {
+	case a := <-answer:
+		if Term(a.Term) != term || term == 0 {
+			return fmt.Errorf("%w: term %v is over", ErrLeadEnded, term)
+		}
+		return nil
+	case <-e.ended:
+		return ErrNotRunning
+	case <-ctx.Done():
+		return fmt.Errorf("the lead of term %v was not confirmed: %w", term, ctx.Err())
+	}
+}
+
+// SetFit says whether the app is fit to lead, and if not why. An unfit leader
+// gives up, an unfit standby does not campaign. What is set before Run holds
+// from its first instant; without any call a candidate is fit. It must be
+// called from one goroutine at a time, and returns when the election knows.
+func (e *Elector) SetFit(fit bool, reason string) {
+	ev := engine.Fitness{Fit: fit, Reason: reason}
+	e.mu.Lock()
+	if !e.running {
+		e.fitness = &ev
+		e.mu.Unlock()
+		return
+	}
+	e.mu.Unlock()
+	e.tellLoop(context.Background(), ev) // fails only when Run is over
+}
+
+// tellLoop hands an event to the loop, if Run turns it.
+func (e *Elector) tellLoop(ctx context.Context, ev engine.Event) error {
+	e.mu.Lock()
+	running := e.running
+	e.mu.Unlock()
+	if !running {
+		return ErrNotRunning
+	}
+	select {
+	case e.events <- ev:
+		return nil
+	case <-e.ended:
+		return ErrNotRunning
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// confirmed answers whoever asked; nobody, if he went away.
+func (e *Elector) confirmed(a engine.Confirmed) {
+	e.mu.Lock()
+	answer := e.proofs[a.ID]
+	e.mu.Unlock()
+	if answer != nil {
+		answer <- a
 	}
 }
 

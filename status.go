@@ -57,7 +57,7 @@ func (e *Elector) status() Status {
 	s := Status{
 		Election: e.cfg.Election, Namespace: e.cfg.Namespace, Lock: e.cfg.Lock, ID: e.cfg.ID,
 		Leader: v.Leader, IsLeader: v.Leading, Term: Term(v.Term), Since: v.Since, Transitions: v.Transitions,
-		Paused: v.Paused, HolderExpired: v.HolderExpired, Fit: v.Fit, Waiting: v.Waiting,
+		Paused: v.Paused, HolderExpired: v.HolderExpired, Fit: v.Fit && !e.startsUnfit(), Waiting: v.Waiting,
 		Ready: e.rightful && v.Known, Watching: e.watchStands,
 	}
 	if v.Leading {
@@ -67,6 +67,10 @@ func (e *Elector) status() Status {
 	s.LastError, s.LastErrorAt = e.troubles.now()
 	return s
 }
+
+// startsUnfit says whether SetFit was told before Run that the app is unfit.
+// The mutex is held.
+func (e *Elector) startsUnfit() bool { return !e.running && e.fitness != nil && !e.fitness.Fit }
 
 // Leads says whether this candidate may act at this instant, and for which
 // term. It is computed from the boot clock: a process that was frozen past its

@@ -80,6 +80,10 @@ type HandOver struct {
 	To string // empty: anybody
 }
 
+// Confirm asks a leader for the proof that it still leads: a renewal sent from
+// now on. It is answered by a Confirmed action with the same ID.
+type Confirm struct{ ID uint64 }
+
 // Stop says that the process ends: hand over and finish.
 type Stop struct{}
 
@@ -97,6 +101,7 @@ func (Fitness) event()     {}
 func (Yield) event()       {}
 func (Resume) event()      {}
 func (HandOver) event()    {}
+func (Confirm) event()     {}
 func (Stop) event()        {}
 func (Stopped) event()     {}
 
@@ -175,6 +180,13 @@ type HandedOver struct {
 	Refusal string
 }
 
+// Confirmed answers a Confirm: a renewal of Term that was sent after the
+// question is stored. Term is zero where the candidate does not lead.
+type Confirmed struct {
+	ID   uint64
+	Term Term
+}
+
 // WakeAt asks for a Tick at that boot instant, which is always later than the
 // Now of the step. It replaces every earlier WakeAt.
 type WakeAt struct{ At time.Duration }
@@ -212,6 +224,7 @@ func (Lead) action()        {}
 func (StopLeading) action() {}
 func (Announce) action()    {}
 func (HandedOver) action()  {}
+func (Confirmed) action()   {}
 func (WakeAt) action()      {}
 func (Rewatch) action()     {}
 func (Report) action()      {}

@@ -29,6 +29,7 @@ func (m *Machine) end(why Reason, detail string) {
 		w.stale = true
 		m.writes[nonce] = w
 	}
+	m.refuteAll()
 	m.app = app{state: appStopping, term: m.term, deadline: m.now.Boot + m.cfg.StopTimeout}
 	m.emit(StopLeading{Term: m.term, Reason: why, Detail: detail})
 	if m.heir == "" {
@@ -108,7 +109,7 @@ func (m *Machine) willing() bool {
 func (m *Machine) lead() {
 	m.heedRequest()
 	m.ageOffer()
-	if !m.offerDue() && !m.due(m.renewAt) {
+	if !m.offerDue() && len(m.proofs) == 0 && !m.due(m.renewAt) {
 		return
 	}
 	put := m.renewal()
@@ -213,7 +214,7 @@ func (m *Machine) swap(put Record, w write) {
 	on := m.lock.rec
 	f := &flight{op: m.op(), floor: m.lock.newest, nonce: put.Seal.Nonce, release: put.Seal.Released}
 	m.flight = f
-	w.sent, w.on = m.now, on.Version
+	w.op, w.sent, w.on = f.op, m.now, on.Version
 	m.writes[f.nonce] = w
 	m.forgetOldest()
 	m.lastSent, m.wrote = m.now.Boot, true

@@ -169,6 +169,7 @@ func (m *Machine) confirm() {
 	trust := Trust{Sent: w.sent, Length: m.cfg.TTL - m.cfg.Margin, Margin: m.cfg.Margin}
 	switch {
 	case m.leading && m.term == w.term:
+		m.proved(w)
 		if trust.Until() > m.trust.Until() {
 			m.trust = trust
 			if !trust.Holds(m.now) {

@@ -63,6 +63,7 @@ type Machine struct {
 	trust   Trust
 	renewAt time.Duration
 	offer   *offer
+	proofs  []proof
 	app     app
 	orderly bool   // the lead was given up by law 9: renew until the release
 	heir    string // the acceptor that the release will name
@@ -106,6 +107,7 @@ type flight struct {
 
 // write is what I remember of a write of mine whose outcome may show up later.
 type write struct {
+	op      Op
 	sent    Now
 	on      Version
 	term    Term
@@ -175,6 +177,8 @@ func (m *Machine) handle(ev Event) {
 		m.yielding = false
 	case HandOver:
 		m.handOver(e)
+	case Confirm:
+		m.prove(e)
 	case Stop:
 		m.stop()
 	case Stopped:

@@ -88,6 +88,8 @@ func (w *whatever) event() engine.Event {
 		return engine.HandOver{ID: uint64(w.die.below(5)), To: w.name()}
 	case 4:
 		return engine.Watching{OK: w.die.below(2) > 0}
+	case 11:
+		return engine.Confirm{ID: uint64(w.die.below(5))}
 	case 5:
 		return engine.Stopped{Term: w.term, Confirmed: w.die.below(3) > 0}
 	case 6:

@@ -202,4 +202,10 @@ var mutants = []mutant{
 	{name: "the renew time is the wall clock's", law: "17", edits: []edit{
 		{"lead.go", "if wall.After(next) || next.Year() > 9000 {", "if !wall.IsZero() || next.IsZero() {"},
 	}},
+	{name: "a renewal under way proves the lead", law: "proof", edits: []edit{
+		{"proof.go", "if w.op <= p.after {", "if false {"},
+	}},
+	{name: "whoever has lost the lead leaves the question open", law: "proof", edits: []edit{
+		{"lead.go", "\tm.refuteAll()\n", ""},
+	}},
 }
