@@ -66,6 +66,17 @@ func (n *Node) Heal(ctx context.Context) error {
 	return err
 }
 
+// Forget ends the node's translations of a Service's address. Those of
+// connections that never came about live on for two minutes, and a later
+// connection from the same port would be sent to a pod of an earlier trial.
+func (n *Node) Forget(ctx context.Context, address string) error {
+	out, err := n.Command(ctx, "conntrack", "-D", "-p", "tcp", "--orig-dst", address).CombinedOutput()
+	if err != nil && !strings.Contains(string(out), " 0 flow entries have been deleted") {
+		return fmt.Errorf("conntrack -D --orig-dst %s on node %s: %w\n%s", address, n.Name, err, out)
+	}
+	return nil
+}
+
 // inside is a command line within the node's network. ip-netns(8) would
 // remount /sys, which hides the cgroups from the kubelet.
 func (n *Node) inside(args ...string) []string {

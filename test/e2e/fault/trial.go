@@ -74,6 +74,9 @@ func (t *Trial) measure(ctx context.Context, f Fault, r Result) (Result, error) 
 	if err != nil {
 		return r, err
 	}
+	if err := t.Other.Forget(ctx, address); err != nil {
+		return r, err
+	}
 	ear, err := t.ear(ctx, t.Other, "listen", "http://"+address)
 	if err != nil {
 		return r, err
