@@ -15,7 +15,7 @@ const claimFile = 101
 
 func claimPath() string { return Dir() + ".claim" }
 
-// Claim reserves the machine for this process: there is one cluster at a time.
+// Claim reserves the instance for this process: of each there is one at a time.
 // The kernel frees the claim when the process ends, however it ends.
 func Claim() error {
 	f, err := os.OpenFile(claimPath(), os.O_CREATE|os.O_RDWR, 0o644)

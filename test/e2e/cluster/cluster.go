@@ -19,6 +19,8 @@ import (
 // Address is that of the control plane, as the nodes and pods see it.
 const Address = "10.77.0.1"
 
+var nodeNames = []string{"a", "b"}
+
 // Cluster is a control plane and two nodes.
 type Cluster struct {
 	Dir   string
@@ -59,7 +61,7 @@ func Start(ctx context.Context, opt Options) (_ *Cluster, err error) {
 			err = errors.Join(err, c.Stop())
 		}
 	}()
-	for i, name := range []string{"a", "b"} {
+	for i, name := range nodeNames {
 		c.Nodes = append(c.Nodes, newNode(c, name, i+1))
 	}
 	if err := c.network(ctx); err != nil {

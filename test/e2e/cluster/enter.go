@@ -79,7 +79,7 @@ func Inside() bool {
 // by itself within it. A listener on the machine's loopback goes along, so
 // that kubectl reaches the API server from outside.
 func Enter(ctx context.Context) error {
-	if _, err := run(ctx, "ip", "netns", "add", prefix); err != nil {
+	if _, err := run(ctx, "ip", "netns", "add", spaceOf("")); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,7 +101,7 @@ func Enter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := append([]string{"nsenter", "--net=" + netns(prefix), self}, os.Args[1:]...)
+	line := append([]string{"nsenter", "--net=" + netns(spaceOf("")), self}, os.Args[1:]...)
 	return fmt.Errorf("entering the namespace: %w", syscall.Exec(nsenter, line, append(os.Environ(), entered+"=1")))
 }
 

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// The namespaces' names. Nothing else on the machine has this prefix.
-const prefix = "leader-elector"
-
 const bridge = "br0"
 
 // netns is the file of a network namespace.

@@ -32,7 +32,7 @@ type Node struct {
 func newNode(c *Cluster, name string, number int) *Node {
 	return &Node{
 		Name: name, IP: fmt.Sprintf("10.77.0.%d", 10+number), Pods: fmt.Sprintf("10.77.%d.0/24", number),
-		cluster: c, dir: filepath.Join(c.Dir, name), netns: prefix + "-" + name, cable: "to-" + name,
+		cluster: c, dir: filepath.Join(c.Dir, name), netns: spaceOf(name), cable: "to-" + name,
 	}
 }
 

@@ -13,20 +13,10 @@ import (
 	"time"
 )
 
-// Dir is the cluster's folder: everything but the programs and images is below
-// it. Sockets' paths are short, so it cannot be just anywhere.
-func Dir() string {
-	if dir := os.Getenv("LEADER_ELECTOR_E2E_DIR"); dir != "" {
-		return dir
-	}
-	return "/var/lib/leader-elector-e2e"
-}
-
 // Leftovers says whether a cluster is there, running or left behind.
 func Leftovers(dir string) bool {
 	_, err := os.Stat(dir)
-	spaces, _ := filepath.Glob(netns(prefix + "*"))
-	return err == nil || len(spaces) > 0
+	return err == nil || len(spaces()) > 0
 }
 
 // Sweep removes whatever a cluster left behind, also one that was killed. It
@@ -124,9 +114,8 @@ func unmount(dir string) error {
 
 // dropNetns removes the nodes' and the control plane's namespaces. This
 // process keeps the one that it is in until it ends.
-func dropNetns() error {
-	spaces, err := filepath.Glob(netns(prefix + "*"))
-	for _, s := range spaces {
+func dropNetns() (err error) {
+	for _, s := range spaces() {
 		if e := syscall.Unmount(s, syscall.MNT_DETACH); e != nil && e != syscall.EINVAL {
 			err = errors.Join(err, fmt.Errorf("unmounting %s: %w", s, e))
 		}

@@ -25,8 +25,19 @@ const (
 	Nginx   = "nginx:latest"
 )
 
-// Dir is the folder of the layout.
-func Dir() (string, error) {
+// Dir is the folder of the layout. Each instance of the cluster has its own,
+// since what is in it is of the source that the instance was started from.
+func Dir(instance string) (string, error) {
+	root, err := shared()
+	if err == nil && instance != "" {
+		root = filepath.Join(root, "of-"+instance)
+	}
+	return root, err
+}
+
+// shared is the folder of what all instances share, and the layout of the one
+// without a name.
+func shared() (string, error) {
 	root := os.Getenv("LEADER_ELECTOR_CACHE")
 	if root == "" {
 		user, err := os.UserCacheDir()
@@ -40,8 +51,8 @@ func Dir() (string, error) {
 
 // Make makes the images that are missing or old, and the sidecar's of the
 // source as it is now. It returns the layout's folder.
-func Make(ctx context.Context, source string, progress io.Writer) (string, error) {
-	dir, err := Dir()
+func Make(ctx context.Context, instance, source string, progress io.Writer) (string, error) {
+	dir, err := Dir(instance)
 	if err != nil {
 		return "", err
 	}

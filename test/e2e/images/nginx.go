@@ -32,9 +32,13 @@ mv "$2.part" "$2"`
 
 // nginx makes nginx with curl on Debian, once: from packages, by debootstrap.
 func nginx(ctx context.Context, dir string, progress io.Writer) error {
-	rootfs := filepath.Join(dir, "nginx-"+key(release, prepare)+".tar")
+	base, err := shared()
+	if err != nil {
+		return err
+	}
+	rootfs := filepath.Join(base, "nginx-"+key(release, prepare)+".tar")
 	if _, err := os.Stat(rootfs); err != nil {
-		if err := bootstrap(ctx, dir, rootfs, progress); err != nil {
+		if err := bootstrap(ctx, base, rootfs, progress); err != nil {
 			return fmt.Errorf("making the file system of the nginx image: %w", err)
 		}
 	}
@@ -42,7 +46,7 @@ func nginx(ctx context.Context, dir string, progress io.Writer) error {
 	if _, err := os.Stat(done); err == nil {
 		return nil
 	}
-	base, err := tarball.LayerFromFile(rootfs, tarball.WithMediaType(types.OCILayer))
+	system, err := tarball.LayerFromFile(rootfs, tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ func nginx(ctx context.Context, dir string, progress io.Writer) error {
 	}
 	img, err := image.New(v1.Config{
 		Cmd: []string{"nginx"}, Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-	}, image.Native(), time.Unix(0, 0), base, conf)
+	}, image.Native(), time.Unix(0, 0), system, conf)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ const usage = `usage:
   e2e down    take it down, also one that was left behind
   e2e run     bring it up, break it, report, take it down
   e2e report FILE  write the report of the whole matrix from what is there of it
+
+LEADER_ELECTOR_E2E_INSTANCE=NAME is a cluster beside the one without a name.
 `
 
 func main() {
@@ -40,6 +42,9 @@ var errUsage = errors.New("wrong usage")
 func command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errUsage
+	}
+	if err := cluster.CheckInstance(); err != nil {
+		return err
 	}
 	switch args[0] {
 	case "up":

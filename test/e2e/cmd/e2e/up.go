@@ -19,7 +19,7 @@ import (
 // start brings a cluster up in this process, which must stay: the cluster ends
 // with it.
 func start(ctx context.Context) (*cluster.Cluster, error) {
-	layout, err := images.Dir()
+	layout, err := images.Dir(cluster.Instance())
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func prepare(ctx context.Context) error {
 	if _, err := cluster.Build(ctx, os.Stderr); err != nil {
 		return err
 	}
-	if _, err := images.Make(ctx, source(), os.Stderr); err != nil {
+	if _, err := images.Make(ctx, cluster.Instance(), source(), os.Stderr); err != nil {
 		return err
 	}
 	if cluster.Leftovers(cluster.Dir()) {
