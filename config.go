@@ -61,6 +61,13 @@ type Config struct {
 	// Nil: plain clients, as for `kubectl proxy`.
 	NewClient func() (*http.Client, error)
 
+	// UserAgent names the program to the API server. Empty: "leader-elector".
+	UserAgent string
+	// ServerFrom says where Server comes from ("--server", say), and
+	// CredentialHint what to mend where the server refuses the credentials: words
+	// for the errors that a user reads. Both may be empty.
+	ServerFrom, CredentialHint string
+
 	// Follower is told of the lead. Nil: nobody is told, and the app acts only
 	// on traffic that is routed to the leader.
 	Follower Follower

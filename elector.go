@@ -63,7 +63,10 @@ func New(cfg Config) (*Elector, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	client, err := kube.New(kube.Access{Server: cfg.Server, NewClient: cfg.NewClient})
+	client, err := kube.New(kube.Access{
+		Server: cfg.Server, NewClient: cfg.NewClient, UserAgent: cfg.UserAgent,
+		AddressFrom: cfg.ServerFrom, CredentialHint: cfg.CredentialHint,
+	})
 	if err != nil {
 		return nil, err
 	}

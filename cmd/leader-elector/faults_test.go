@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,4 +91,27 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	if w := a.cmd.ProcessState.Sys().(syscall.WaitStatus); !w.Signaled() || w.Signal() != syscall.SIGINT {
 		t.Errorf("the second signal did not end a: %v", a.cmd.ProcessState)
 	}
+}
+
+func TestRefusedCredentialsAreToldWithTheFileTheyComeFrom(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	c := testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music"}
+	creds := p.Join(t, c)
+	kubeconfig, err := os.ReadFile(creds.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired := regexp.MustCompile(`tokenFile: .*`).ReplaceAll(kubeconfig, []byte("token: expired"))
+	if bytes.Equal(kubeconfig, expired) {
+		t.Fatalf("there is no token in\n%s", kubeconfig)
+	}
+	creds.Kubeconfig = filepath.Join(t.TempDir(), "expired.yaml")
+	if err := os.WriteFile(creds.Kubeconfig, expired, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := launchWith(t, c, creds, "--election-namespace="+c.Namespace)
+	eventually(t, "the file being named", func() bool {
+		return strings.Contains(a.status(t).LastError, creds.Kubeconfig+" have expired")
+	})
 }

@@ -18,7 +18,8 @@ func (o *options) config(log *slog.Logger) elector.Config {
 	return elector.Config{
 		Election: o.election, Namespace: o.namespace, ID: o.id, PodUID: o.podUID,
 		Lock: o.lock, NewLock: o.newLock, TTL: o.ttl, RenewEvery: o.renewEvery,
-		Server: o.access.Server, NewClient: o.access.NewClient, Logger: log,
+		Server: o.access.Server, NewClient: o.access.NewClient, UserAgent: o.access.UserAgent,
+		ServerFrom: o.access.AddressFrom, CredentialHint: o.access.CredentialHint, Logger: log,
 	}
 }
 

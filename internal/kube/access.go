@@ -36,8 +36,10 @@ type Access struct {
 	// "leader-elector".
 	UserAgent string
 
-	address    string // where Server comes from, for people: "--server", say
-	credential string // where the credentials come from, for people
+	// AddressFrom says where Server comes from, "--server" say, and
+	// CredentialHint what to mend where the server refuses the credentials. Both
+	// are for people, and may be empty.
+	AddressFrom, CredentialHint string
 }
 
 // FromServer gives access without credentials to the API server at a URL:
@@ -47,10 +49,10 @@ func FromServer(server string) (Access, error) {
 		return Access{}, fmt.Errorf("--server: %w", err)
 	}
 	return Access{
-		Server:     server,
-		NewClient:  plainClient,
-		address:    "--server",
-		credential: "--server sends no credentials: use --kubeconfig, or the address that kubectl proxy prints",
+		Server:         server,
+		NewClient:      plainClient,
+		AddressFrom:    "--server",
+		CredentialHint: "--server sends no credentials: use --kubeconfig, or the address that kubectl proxy prints",
 	}, nil
 }
 

@@ -65,7 +65,7 @@ func (c *Client) statusError(verb string, ref Ref, code int, s *status) *Error {
 func (c *Client) hint(e *Error, s *status) string {
 	switch e.Status {
 	case http.StatusUnauthorized:
-		return c.access.credential
+		return c.access.CredentialHint
 	case http.StatusForbidden:
 		return forbiddenHint(e, s)
 	case http.StatusNotFound:
@@ -86,10 +86,10 @@ func (c *Client) hint(e *Error, s *status) string {
 }
 
 func (c *Client) addressHint() string {
-	if c.access.address == "" {
+	if c.access.AddressFrom == "" {
 		return "is the API server's URL right?"
 	}
-	return "is the address from " + c.access.address + " right?"
+	return "is the address from " + c.access.AddressFrom + " right?"
 }
 
 // forbiddenHint is the rule that is missing. Not every 403 is about rights: in a

@@ -68,8 +68,8 @@ func New(a Access) (*Client, error) {
 	if a.UserAgent == "" {
 		a.UserAgent = "leader-elector"
 	}
-	if a.credential == "" {
-		a.credential = "the server does not accept these credentials; is the token expired?"
+	if a.CredentialHint == "" {
+		a.CredentialHint = "the server does not accept these credentials; is the token expired?"
 	}
 	return &Client{
 		access:  a,

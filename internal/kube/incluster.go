@@ -50,12 +50,12 @@ func inCluster(host, port, root string) (Access, error) {
 	}
 	namespace, _ := os.ReadFile(filepath.Join(dir, "namespace")) // optional
 	return Access{
-		Server:     "https://" + net.JoinHostPort(strings.Trim(host, "[]"), port),
-		NewClient:  newClient,
-		Namespace:  strings.TrimSpace(string(namespace)),
-		TokenFile:  tokenFile,
-		address:    "KUBERNETES_SERVICE_HOST",
-		credential: "the token in " + tokenFile + " has expired or is not of this cluster",
+		Server:         "https://" + net.JoinHostPort(strings.Trim(host, "[]"), port),
+		NewClient:      newClient,
+		Namespace:      strings.TrimSpace(string(namespace)),
+		TokenFile:      tokenFile,
+		AddressFrom:    "KUBERNETES_SERVICE_HOST",
+		CredentialHint: "the token in " + tokenFile + " has expired or is not of this cluster",
 	}, nil
 }
 

@@ -101,11 +101,11 @@ func fromKubeconfig(path, context string) (Access, error) {
 		return Access{}, err
 	}
 	return Access{
-		Server:     cl.Server,
-		NewClient:  newClient,
-		Namespace:  ctx.namespace,
-		address:    path,
-		credential: fmt.Sprintf("the credentials of context %q in %s have expired or are not of this cluster", ctx.name, path),
+		Server:         cl.Server,
+		NewClient:      newClient,
+		Namespace:      ctx.namespace,
+		AddressFrom:    path,
+		CredentialHint: fmt.Sprintf("the credentials of context %q in %s have expired or are not of this cluster", ctx.name, path),
 	}, nil
 }
 

@@ -38,7 +38,7 @@ func TestAnOutageOfTheServerIsSurvived(t *testing.T) {
 	p.Kill(t, "kube-apiserver")
 	f.next(t, Failed)
 	err := refusedOnce(t, c, ref)
-	if want := "is the address from " + c.access.address + " right?"; !strings.HasSuffix(err.Error(), want) {
+	if want := "is the address from " + c.access.AddressFrom + " right?"; !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 	p.Start(t, "kube-apiserver")
