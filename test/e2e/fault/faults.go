@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
+	"github.com/leader-elector/leader-elector/test/e2e/workload"
 )
 
 // Fault is one way to break the leader.
@@ -18,33 +20,58 @@ type Fault struct {
 	Prelude func(context.Context, *Trial) error
 	// Break breaks; its beginning is the instant from which all is measured.
 	Break func(context.Context, *Trial) error
-	// Watch is how long the listener hears it at least, before Mend.
-	Watch time.Duration
+	// Watch is how long the listener hears it at least, before Mend; Short is
+	// that where the traffic follows at once. Zero: as the other.
+	Watch, Short time.Duration
 	// Mend makes the cluster whole again. Nil: it mends itself.
 	Mend func(context.Context, *Trial) error
 	// Patience is how long it may take until all is well again.
 	Patience time.Duration
 	// Outage is true for faults that no sidecar may end from.
 	Outage bool
-	// Brief is true for the faults of a plain run.
-	Brief bool
+	// Lost is true if the leader's node can no longer be reached: a request that
+	// goes there after the takeover is one too many.
+	Lost bool
+	// Only names the forms in which it is tried, a letter each. Empty: all.
+	Only string
+	// Brief names those of a plain run.
+	Brief string
 }
 
 // All are the faults, in the order in which they are tried.
 var All = []Fault{
-	{Name: "delete", Title: "`kubectl delete pod`", Break: deletePod, Watch: 15 * time.Second, Patience: time.Minute, Brief: true},
-	{Name: "drain", Title: "`kubectl drain` of its node", Break: drain, Watch: 15 * time.Second, Mend: uncordon, Patience: time.Minute},
-	{Name: "rollout", Title: "rolling update", Break: rollout, Watch: 15 * time.Second, Patience: time.Minute},
-	{Name: "app-killed", Title: "app killed", Break: app(syscall.SIGKILL), Watch: 12 * time.Second, Patience: time.Minute, Brief: true},
-	{Name: "app-frozen", Title: "app frozen", Break: app(syscall.SIGSTOP), Watch: 40 * time.Second, Mend: app(syscall.SIGCONT), Patience: time.Minute},
-	{Name: "sidecar-killed", Title: "sidecar killed", Break: sidecar(syscall.SIGKILL), Watch: 15 * time.Second, Patience: time.Minute},
-	{Name: "sidecar-frozen", Title: "sidecar frozen", Break: sidecar(syscall.SIGSTOP), Watch: 30 * time.Second, Mend: thaw, Patience: 2 * time.Minute},
-	{Name: "pod-killed", Title: "whole pod killed at once", Break: killPod, Watch: 15 * time.Second, Patience: time.Minute},
-	{Name: "cut", Title: "node cut off", Break: cut, Watch: 75 * time.Second, Mend: heal, Patience: time.Minute, Brief: true},
-	{Name: "second-cut", Title: "second node cut off after the first healed", Prelude: cutAndHeal, Break: cut, Watch: 75 * time.Second, Mend: heal, Patience: time.Minute},
-	{Name: "power", Title: "node's power pulled", Break: powerOff, Watch: 75 * time.Second, Mend: powerOn, Patience: 2 * time.Minute},
+	{Name: "delete", Title: "`kubectl delete pod`", Break: deletePod, Watch: 15 * time.Second, Short: 6 * time.Second, Patience: time.Minute, Brief: "abcd"},
+	{Name: "drain", Title: "`kubectl drain` of its node", Break: drain, Watch: 15 * time.Second, Short: 6 * time.Second, Mend: uncordon, Patience: time.Minute},
+	{Name: "rollout", Title: "rolling update", Break: rollout, Watch: 15 * time.Second, Short: 6 * time.Second, Patience: time.Minute},
+	{Name: "step-down", Title: "`leader-elector step-down`", Break: stepDown, Short: 5 * time.Second, Patience: time.Minute, Only: "cd", Brief: "c"},
+	{Name: "switchover", Title: "switched by an annotation of the Lease", Break: switchover, Short: 5 * time.Second, Patience: time.Minute, Only: "cd"},
+	{Name: "app-killed", Title: "app killed", Break: app(syscall.SIGKILL), Watch: 12 * time.Second, Short: 6 * time.Second, Patience: time.Minute, Brief: "abcd"},
+	{Name: "app-frozen", Title: "app frozen", Break: app(syscall.SIGSTOP), Watch: 40 * time.Second, Short: 8 * time.Second, Mend: app(syscall.SIGCONT), Patience: time.Minute},
+	{Name: "sidecar-killed", Title: "sidecar killed", Break: sidecar(syscall.SIGKILL), Watch: 15 * time.Second, Short: 6 * time.Second, Patience: time.Minute},
+	{Name: "sidecar-frozen", Title: "sidecar frozen", Break: sidecar(syscall.SIGSTOP), Watch: 30 * time.Second, Short: 15 * time.Second, Mend: thaw, Patience: 2 * time.Minute},
+	{Name: "pod-killed", Title: "whole pod killed at once", Break: killPod, Watch: 15 * time.Second, Short: 12 * time.Second, Patience: time.Minute},
+	{Name: "cut", Title: "node cut off", Break: cut, Watch: 75 * time.Second, Short: 30 * time.Second, Mend: heal, Patience: time.Minute, Lost: true, Brief: "abcd"},
+	{Name: "second-cut", Title: "second node cut off after the first healed", Prelude: cutAndHeal, Break: cut, Watch: 75 * time.Second, Short: 30 * time.Second, Mend: heal, Patience: time.Minute, Lost: true},
+	{Name: "power", Title: "node's power pulled", Break: powerOff, Watch: 75 * time.Second, Short: 30 * time.Second, Mend: powerOn, Patience: 2 * time.Minute, Lost: true},
 	{Name: "api-frozen", Title: "apiserver frozen for 60 s", Break: freezeAPI, Watch: time.Minute, Mend: thawAPI, Patience: time.Minute, Outage: true},
 	{Name: "etcd-killed", Title: "etcd killed, restarted after 20 s", Break: killEtcd, Watch: 20 * time.Second, Mend: startEtcd, Patience: time.Minute, Outage: true},
+	{Name: "move-over", Title: "moved over from readiness to EndpointSlice", Break: moveOver, Short: 5 * time.Second, Patience: time.Minute, Only: "m"},
+}
+
+// In says whether the fault is tried in a form.
+func (f Fault) In(form string) bool {
+	if f.Only == "" {
+		return form != "m"
+	}
+	return strings.Contains(f.Only, form)
+}
+
+// watch is how long it is heard at least in a form.
+func (f Fault) watch(form workload.Form) time.Duration {
+	if f.Short > 0 && (form.AllReady() || f.Watch == 0) {
+		return f.Short
+	}
+	return f.Watch
 }
 
 func deletePod(ctx context.Context, t *Trial) error {
@@ -61,14 +88,45 @@ func uncordon(ctx context.Context, t *Trial) error {
 	return err
 }
 
-// rollout restarts the Deployment, shows that it stalls, and applies the remedy.
+// stepDown is what an operator does who may exec.
+func stepDown(ctx context.Context, t *Trial) error {
+	_, err := t.Cluster.Kubectl(ctx, "exec", t.Leader.Name(), "--namespace="+t.Namespace, "--container="+t.Sidecar,
+		"--", "/leader-elector", "step-down")
+	return err
+}
+
+// switchover is what an operator does who may not.
+func switchover(ctx context.Context, t *Trial) error {
+	_, err := t.Cluster.Kubectl(ctx, "annotate", "lease", t.Election, "--namespace="+t.Namespace,
+		"leader-elector.io/switchover-to="+t.Leader.Name()+"/")
+	return err
+}
+
+// rollout restarts the Deployment.
 func rollout(ctx context.Context, t *Trial) error {
+	if !t.AllReady() {
+		return stalled(ctx, t)
+	}
+	name, in := "deployment/"+t.Deployment, "--namespace="+t.Namespace
+	if _, err := t.Cluster.Kubectl(ctx, "rollout", "restart", name, in); err != nil {
+		return err
+	}
+	_, err := t.Cluster.Kubectl(ctx, "rollout", "status", name, in, "--timeout=90s")
+	if err != nil {
+		return fmt.Errorf("the roll-out does not end: %w", err)
+	}
+	wait(ctx, 3*time.Second)
+	return nil
+}
+
+// stalled restarts the Deployment, shows that it stalls, and applies the remedy.
+func stalled(ctx context.Context, t *Trial) error {
 	name := "deployment/" + t.Deployment
 	in := "--namespace=" + t.Namespace
 	if _, err := t.Cluster.Kubectl(ctx, "rollout", "restart", name, in); err != nil {
 		return err
 	}
-	t.linger(ctx, 30*time.Second)
+	wait(ctx, 30*time.Second)
 	if t.replaced(ctx) == nil {
 		t.Notes = append(t.Notes, "the roll-out went through by itself")
 		return nil
@@ -80,7 +138,7 @@ func rollout(ctx context.Context, t *Trial) error {
 		`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}`); err != nil {
 		return err
 	}
-	t.linger(ctx, 10*time.Second)
+	wait(ctx, 10*time.Second)
 	if err := deletePod(ctx, t); err != nil {
 		return err
 	}
@@ -94,7 +152,6 @@ func rollout(ctx context.Context, t *Trial) error {
 
 // replaced says which pod of before the fault is still there.
 func (t *Trial) replaced(ctx context.Context) error {
-	t.settled(ctx)
 	pods, err := t.Pods(ctx)
 	if err != nil {
 		return err
@@ -153,7 +210,7 @@ func cutAndHeal(ctx context.Context, t *Trial) error {
 	if err := t.Node.Cut(ctx); err != nil {
 		return err
 	}
-	t.linger(ctx, 20*time.Second)
+	wait(ctx, 20*time.Second)
 	if err := t.Node.Heal(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
@@ -35,6 +37,15 @@ func (t *Trial) judge(ctx context.Context, f Fault, r Result) Result {
 	if r.Lead.Two != "" {
 		problem("two pods led: %s", r.Lead.Two)
 	}
+	if t.routing != nil {
+		r.Moves = t.routing.Moves()
+		for _, two := range t.routing.Two() {
+			problem("two targets at once in the API, %s", two)
+		}
+	}
+	if f.Lost && t.AllReady() && r.Heard.Stray > 0 {
+		problem("%d requests failed or went to the lost node after the takeover, the last %v after it", r.Heard.Stray, r.Heard.Astray)
+	}
 	if f.Outage {
 		if err := t.unharmed(ctx); err != nil {
 			problem("%v", err)
@@ -55,11 +66,27 @@ func (t *Trial) shown(ctx context.Context) error {
 			return err
 		}
 		slices.Sort(ready)
-		if !slices.Equal(ready, []string{"1/2", "2/2"}) || replicas != "2 2 1" {
-			return fmt.Errorf("kubectl shows READY %v and the ReplicaSet %q, in place of 1/2 and 2/2, and 2 2 1", ready, replicas)
+		wantReady, wantReplicas := []string{"1/2", "2/2"}, "2 2 1"
+		if t.AllReady() {
+			wantReady, wantReplicas = []string{"2/2", "2/2"}, "2 2 2"
+		}
+		if !slices.Equal(ready, wantReady) || replicas != wantReplicas {
+			return fmt.Errorf("kubectl shows READY %v and the ReplicaSet %q, in place of %v and %s", ready, replicas, wantReady, wantReplicas)
+		}
+		if t.AllReady() {
+			return t.available(ctx)
 		}
 		return nil
 	})
+}
+
+// available checks that the Deployment is so for all who ask kubectl or helm.
+func (t *Trial) available(ctx context.Context) error {
+	said, err := t.Cluster.Kubectl(ctx, "rollout", "status", "deployment/"+t.Deployment, "--namespace="+t.Namespace, "--watch=false")
+	if err == nil && !strings.Contains(said, "successfully rolled out") {
+		err = errors.New("kubectl rollout status: " + strings.TrimSpace(said))
+	}
+	return err
 }
 
 // unharmed checks that no sidecar ended.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
@@ -23,24 +24,31 @@ type Trial struct {
 	Other  *cluster.Node // the other, where the listener is
 	Notes  []string      // what the fault itself found
 
-	asks   map[string]*listener.Ear // by node
-	asked  map[string]bool          // pods, by UID and address
-	begun  time.Time
-	mended time.Time
-	before map[string]workload.Container // sidecars, by pod, before the fault
+	routing *workload.Routing // of a form that routes by its own writing
+
+	asks    map[string]*listener.Ear // by node
+	meeting sync.Mutex
+	asked   map[string]bool // pods, by UID and address
+	begun   time.Time
+	mended  time.Time
+	before  map[string]workload.Container // sidecars, by pod, before the fault
 }
 
 // Result is what a trial found.
 type Result struct {
-	Fault    string            `json:"fault"`
-	Form     string            `json:"form"`
-	Trial    int               `json:"trial"`
-	Begun    time.Time         `json:"begun"`
-	Heard    listener.Hearing  `json:"heard"`
-	Lead     listener.Leaders  `json:"lead"`
-	Notes    []string          `json:"notes,omitempty"`
-	Problems []string          `json:"problems,omitempty"`
-	Raw      []listener.Record `json:"-"` // what was heard, word by word
+	Fault    string           `json:"fault"`
+	Form     string           `json:"form"`
+	Trial    int              `json:"trial"`
+	Begun    time.Time        `json:"begun"`
+	Heard    listener.Hearing `json:"heard"`
+	Lead     listener.Leaders `json:"lead"`
+	Notes    []string         `json:"notes,omitempty"`
+	Problems []string         `json:"problems,omitempty"`
+	// Churn is true if the endpoints of other Services changed all the time.
+	Churn bool `json:"churn,omitempty"`
+	// Moves are the changes of the Service's targets, as the API showed them.
+	Moves []workload.Move   `json:"moves,omitempty"`
+	Raw   []listener.Record `json:"-"` // what was heard, word by word
 }
 
 // Run does the fault to fresh pods. An error means that the trial could not be
@@ -56,6 +64,20 @@ func (f Fault) Run(ctx context.Context, w *workload.Workload) (r Result, err err
 			return r, err
 		}
 		defer t.asks[n.Name].Stop()
+	}
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	go t.meet(background)
+	if t.AllReady() || f.Only == "m" {
+		if t.routing, err = w.Watch(background); err != nil {
+			return r, err
+		}
+	}
+	if w.Churn {
+		r.Churn = true
+		if err := churn(background, w.Cluster.Plane); err != nil {
+			return r, err
+		}
 	}
 	if f.Prelude != nil {
 		if err := f.Prelude(ctx, t); err != nil {
@@ -77,7 +99,7 @@ func (t *Trial) measure(ctx context.Context, f Fault, r Result) (Result, error) 
 	if err := t.Other.Forget(ctx, address); err != nil {
 		return r, err
 	}
-	ear, err := t.ear(ctx, t.Other, "listen", "http://"+address)
+	ear, err := t.ear(ctx, t.Other, "listen", "http://"+address, t.Rate.String())
 	if err != nil {
 		return r, err
 	}
@@ -89,7 +111,7 @@ func (t *Trial) measure(ctx context.Context, f Fault, r Result) (Result, error) 
 	r.Begun = t.begun
 	err = f.Break(ctx, t)
 	if err == nil {
-		t.linger(ctx, time.Until(t.begun.Add(f.Watch)))
+		wait(ctx, time.Until(t.begun.Add(f.watch(t.Form))))
 	}
 	end := time.Now()
 	t.mended = end
@@ -211,18 +233,35 @@ func (t *Trial) warm(ctx context.Context, ear *listener.Ear) error {
 				others++
 			}
 		}
-		if heard < 80 || others > 0 {
+		if heard < int(1600*time.Millisecond/t.Rate) || others > 0 {
 			return fmt.Errorf("before the fault the leader answers %d requests in two seconds, and %d are lost or answered by another", heard, others)
 		}
 		return nil
 	})
 }
 
-// linger waits, and tells the ears of pods that come.
-func (t *Trial) linger(ctx context.Context, d time.Duration) {
-	for end := time.Now().Add(d); time.Now().Before(end) && ctx.Err() == nil; {
-		t.settled(ctx)
+// meet tells the ears of pods that come, until ctx ends.
+func (t *Trial) meet(ctx context.Context) {
+	for ctx.Err() == nil {
+		asking, cancel := context.WithTimeout(ctx, 2*time.Second)
+		if pods, err := t.Pods(asking); err == nil {
+			t.introduce(pods)
+		}
+		cancel()
 		wait(ctx, 250*time.Millisecond)
+	}
+}
+
+// introduce has pods asked that are not asked yet. One whose sandbox was
+// restarted has another address.
+func (t *Trial) introduce(pods []*workload.Pod) {
+	t.meeting.Lock()
+	defer t.meeting.Unlock()
+	for _, p := range pods {
+		if key := p.Metadata.UID + p.Status.PodIP; !t.asked[key] && p.Status.PodIP != "" {
+			t.asked[key] = true
+			t.asks[p.Spec.NodeName].Tell(p.Name() + " " + p.Status.PodIP)
+		}
 	}
 }
 
@@ -255,25 +294,31 @@ func (t *Trial) settled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ready := ""
+	t.introduce(pods)
+	byName := map[string]*workload.Pod{}
 	for _, p := range pods {
-		// A pod whose sandbox was restarted has another address.
-		if key := p.Metadata.UID + p.Status.PodIP; !t.asked[key] && p.Status.PodIP != "" {
-			t.asked[key] = true
-			t.asks[p.Spec.NodeName].Tell(p.Name() + " " + p.Status.PodIP)
-		}
+		byName[p.Name()] = p
 		if p.Metadata.DeletionTimestamp != nil {
 			return fmt.Errorf("pod %s is still ending", p.Name())
 		}
-		if p.Ready() {
-			ready = p.Name()
-		}
 	}
-	if n := workload.Ready(pods); len(pods) != 2 || n != 1 {
-		return fmt.Errorf("of %d pods %d are ready; it should be 2 and 1", len(pods), n)
+	want := 1
+	if t.AllReady() {
+		want = 2
 	}
-	if leaders := t.leaders(); len(leaders) != 1 || leaders[0] != ready {
-		return fmt.Errorf("%v say that they lead, while %s is ready", leaders, ready)
+	if n := workload.Ready(pods); len(pods) != 2 || n != want {
+		return fmt.Errorf("of %d pods %d are ready; it should be 2 and %d", len(pods), n, want)
+	}
+	leaders := t.leaders()
+	if len(leaders) != 1 || byName[leaders[0]] == nil {
+		return fmt.Errorf("%v say that they lead; it should be one of the pods", leaders)
+	}
+	leader := byName[leaders[0]]
+	if !leader.Ready() {
+		return fmt.Errorf("%s leads and is not ready", leader.Name())
+	}
+	if t.AllReady() {
+		return t.routing.LeadsTo(leader)
 	}
 	return nil
 }

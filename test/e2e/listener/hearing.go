@@ -27,6 +27,11 @@ type Hearing struct {
 	Switches int `json:"switches"`
 	// Both is the time from the first answer of a new pod to the last of the old.
 	Both time.Duration `json:"both,omitempty"`
+	// Stray counts the requests that were asked after another pod had answered
+	// for the first time, and failed or were answered by the old one; Astray is
+	// the time from that answer to the last of them.
+	Stray  int           `json:"stray,omitempty"`
+	Astray time.Duration `json:"astray,omitempty"`
 	// Stream says what became of the connection that was kept.
 	Stream string `json:"stream"`
 }
@@ -34,7 +39,7 @@ type Hearing struct {
 // Hear judges what was heard from the fault at begin to end.
 func Hear(records []Record, begin, end time.Time) Hearing {
 	var h Hearing
-	var answers, streams []Record
+	var answers, failures, streams []Record
 	var first, last time.Time
 	asked, failed := map[int]int{}, map[int]int{} // by the second from the beginning
 	for _, r := range records {
@@ -46,6 +51,7 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 			asked[int(r.Sent.Sub(begin).Seconds())]++
 			failed[int(r.Sent.Sub(begin).Seconds())]++
 			h.Failed++
+			failures = append(failures, r)
 			first, last = earlier(first, r.Sent), later(last, r.Sent)
 		default:
 			asked[int(r.Sent.Sub(begin).Seconds())]++
@@ -60,6 +66,7 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	slices.SortFunc(answers, func(a, b Record) int { return a.Done.Compare(b.Done) })
 	h.Silence, h.Lasting = silence(answers, begin, end)
 	h.Switches, h.Both = changes(answers)
+	h.Stray, h.Astray = strays(answers, failures)
 	h.Stream = fate(streams, begin, end)
 	return h
 }
@@ -110,6 +117,30 @@ func changes(answers []Record) (switches int, both time.Duration) {
 		}
 	}
 	return switches, both
+}
+
+// strays are the requests that missed the new pod once there was one.
+func strays(answers, failures []Record) (n int, last time.Duration) {
+	if len(answers) == 0 {
+		return 0, 0
+	}
+	old, debut := answers[0].Pod, time.Time{}
+	for _, a := range answers {
+		if a.Pod != old {
+			debut = a.Done
+			break
+		}
+	}
+	if debut.IsZero() {
+		return 0, 0
+	}
+	for _, r := range slices.Concat(answers, failures) {
+		if r.Sent.After(debut) && (r.Error != "" || r.Pod == old) {
+			n++
+			last = max(last, r.Sent.Sub(debut))
+		}
+	}
+	return n, last
 }
 
 // fate tells what became of the kept connection, in words for a table.

@@ -72,6 +72,17 @@ func TestALateSingleFailureIsNotHeavy(t *testing.T) {
 	}
 }
 
+func TestWhatMissesTheNewPodIsAstray(t *testing.T) {
+	h := Hear([]Record{at(0, 1, "a"), failed(10, 1010), at(20, 21, "b"), failed(500, 501), at(700, 701, "a"), at(800, 801, "b")},
+		begin, begin.Add(ms(2000)))
+	if h.Stray != 2 || h.Astray != ms(679) {
+		t.Errorf("%d astray, the last after %v", h.Stray, h.Astray)
+	}
+	if h := Hear([]Record{at(0, 1, "a"), failed(10, 1010), failed(20, 21), at(30, 31, "b"), at(40, 41, "b")}, begin, begin.Add(ms(2000))); h.Stray != 0 {
+		t.Errorf("%d astray after a clean change", h.Stray)
+	}
+}
+
 func TestTheFateOfTheStream(t *testing.T) {
 	stream := func(r Record, n int) Record { r.Stream = n; return r }
 	for want, records := range map[string][]Record{

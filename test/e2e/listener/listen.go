@@ -13,13 +13,10 @@ import (
 	"time"
 )
 
-// rate is how often the Service is asked.
-const rate = 20 * time.Millisecond
-
-// Listen asks the Service at the URL fifty times a second, each time on a new
+// Listen asks the Service at the URL once per rate, each time on a new
 // connection, and beside it ten times a second on one that is kept. It prints
 // a record per answer, and ends with its input.
-func Listen(ctx context.Context, in io.Reader, out io.Writer, service string) error {
+func Listen(ctx context.Context, in io.Reader, out io.Writer, service string, rate time.Duration) error {
 	at, err := url.Parse(service)
 	if err != nil {
 		return err
@@ -27,7 +24,10 @@ func Listen(ctx context.Context, in io.Reader, out io.Writer, service string) er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { io.Copy(io.Discard, in); cancel() }()
-	p := newPrinter(out)
+	p, client := newPrinter(out), lone
+	if rate < kernelPorts {
+		client = portsOnce()
+	}
 	var work sync.WaitGroup
 	work.Go(func() { stream(ctx, p, at.Host) })
 	tick := time.NewTicker(rate)
@@ -36,7 +36,7 @@ func Listen(ctx context.Context, in io.Reader, out io.Writer, service string) er
 		select {
 		case <-tick.C:
 			// A question that waits must not keep the next one from being asked.
-			work.Go(func() { once(ctx, p, service) })
+			work.Go(func() { once(ctx, p, client, service) })
 		case <-ctx.Done():
 			work.Wait()
 			return nil
@@ -44,9 +44,9 @@ func Listen(ctx context.Context, in io.Reader, out io.Writer, service string) er
 	}
 }
 
-func once(ctx context.Context, p *printer, service string) {
+func once(ctx context.Context, p *printer, client *http.Client, service string) {
 	r := Record{Sent: time.Now()}
-	status, body, err := ask(ctx, service)
+	status, body, err := ask(ctx, client, service)
 	if ctx.Err() != nil {
 		return // the end of listening is no failure
 	}
@@ -136,7 +136,7 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer) error {
 func askPod(ctx context.Context, p *printer, name, address string) {
 	for ctx.Err() == nil {
 		r := Record{Pod: name, Sent: time.Now()}
-		status, _, err := ask(ctx, "http://"+net.JoinHostPort(address, "4040")+"/leader")
+		status, _, err := ask(ctx, lone, "http://"+net.JoinHostPort(address, "4040")+"/leader")
 		r.Done, r.Leads = time.Now(), err == nil && status == http.StatusOK
 		if err != nil {
 			r.Error = err.Error()

@@ -47,14 +47,14 @@ func (p *printer) print(r Record) {
 const patience = time.Second
 
 // ask sends one request on a connection of its own.
-func ask(ctx context.Context, url string) (status int, body string, err error) {
+func ask(ctx context.Context, client *http.Client, url string) (status int, body string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err
 	}
-	resp, err := lone.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

@@ -56,10 +56,14 @@ func command(ctx context.Context, args []string) error {
 	case "report":
 		return reportSoFar(ctx, args[1:])
 	case "listen": // in a node's network, by "run"
-		if len(args) != 2 {
+		if len(args) != 3 {
 			return errUsage
 		}
-		return listener.Listen(context.Background(), os.Stdin, os.Stdout, args[1])
+		rate, err := time.ParseDuration(args[2])
+		if err != nil {
+			return errUsage
+		}
+		return listener.Listen(context.Background(), os.Stdin, os.Stdout, args[1], rate)
 	case "ask": // likewise
 		return listener.Ask(context.Background(), os.Stdin, os.Stdout)
 	case "down":

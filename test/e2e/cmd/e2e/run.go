@@ -23,6 +23,7 @@ type options struct {
 	forms  string
 	out    string
 	report string
+	churn  bool
 }
 
 // runAll brings the cluster up, does the faults, reports, and takes it down.
@@ -30,19 +31,17 @@ func runAll(ctx context.Context, args []string) (err error) {
 	var o options
 	set := flag.NewFlagSet("e2e run", flag.ContinueOnError)
 	set.BoolVar(&o.full, "full", false, "the whole matrix, resumed where an earlier run ended")
-	set.IntVar(&o.trials, "trials", 0, "how often each fault is done (default 2, with -full 5)")
+	set.IntVar(&o.trials, "trials", 0, "how often each fault is done (default 1 or 2, by form; with -full 5)")
 	set.StringVar(&o.faults, "faults", "", "only these faults, by name, separated by commas")
 	set.StringVar(&o.forms, "forms", "", "only these forms, by name, separated by commas")
+	set.BoolVar(&o.churn, "churn", false, "while the endpoints of other Services change")
 	set.StringVar(&o.out, "out", "dist/e2e", "the folder for results")
 	set.StringVar(&o.report, "report", "", "the file to write the report to")
 	if err := set.Parse(args); err != nil {
 		return errUsage
 	}
-	if o.trials == 0 {
-		o.trials = 2
-		if o.full {
-			o.trials = 5
-		}
+	if o.trials == 0 && o.full {
+		o.trials = 5
 	}
 	if err := prepare(ctx); err != nil {
 		return err
@@ -65,13 +64,13 @@ func runAll(ctx context.Context, args []string) (err error) {
 
 // run does each trial that is not among the results yet.
 func (o options) run(ctx context.Context, c *cluster.Cluster, s *store) error {
-	for trial := 1; trial <= o.trials; trial++ {
-		for _, f := range o.chosen() {
-			for _, form := range workload.Forms {
-				if o.forms != "" && !slices.Contains(strings.Split(o.forms, ","), form.Name) || s.has(f.Name, form.Name, trial) {
+	for trial := 1; trial <= max(o.trials, 2); trial++ {
+		for _, f := range fault.All {
+			for _, form := range append(slices.Clone(workload.Forms), workload.Moving) {
+				if !o.wants(f, form, trial) || s.has(f.Name, form.Name, o.churn, trial) {
 					continue
 				}
-				w := &workload.Workload{Form: form, Cluster: c, Source: source()}
+				w := &workload.Workload{Form: form, Cluster: c, Source: source(), Churn: o.churn}
 				if err := s.try(ctx, f, w, trial); err != nil {
 					return fmt.Errorf("%s in form %s: %w", f.Name, form.Name, err)
 				}
@@ -81,14 +80,19 @@ func (o options) run(ctx context.Context, c *cluster.Cluster, s *store) error {
 	return nil
 }
 
-func (o options) chosen() []fault.Fault {
-	var chosen []fault.Fault
-	for _, f := range fault.All {
-		if o.faults != "" && slices.Contains(strings.Split(o.faults, ","), f.Name) || o.faults == "" && (o.full || f.Brief) {
-			chosen = append(chosen, f)
-		}
+// wants says whether a trial is part of this run. A plain run makes as many of
+// a form as the form says.
+func (o options) wants(f fault.Fault, form workload.Form, trial int) bool {
+	listed := func(list, name string) bool { return slices.Contains(strings.Split(list, ","), name) }
+	switch {
+	case !f.In(form.Name), o.forms != "" && !listed(o.forms, form.Name):
+		return false
+	case o.faults != "" && !listed(o.faults, f.Name), o.faults == "" && !o.full && !strings.Contains(f.Brief, form.Name):
+		return false
+	case o.trials > 0:
+		return trial <= o.trials
 	}
-	return chosen
+	return trial <= form.Brief
 }
 
 // conclude tells the results in tables, writes the report, and fails if any

@@ -47,9 +47,9 @@ func open(dir string, resume bool) (*store, error) {
 	return s, nil
 }
 
-func (s *store) has(f, form string, trial int) bool {
+func (s *store) has(f, form string, churn bool, trial int) bool {
 	return slices.ContainsFunc(s.results, func(r fault.Result) bool {
-		return r.Fault == f && r.Form == form && r.Trial == trial
+		return r.Fault == f && r.Form == form && r.Churn == churn && r.Trial == trial
 	})
 }
 
@@ -82,8 +82,8 @@ func (s *store) try(ctx context.Context, f fault.Fault, w *workload.Workload, tr
 	if _, err := s.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	fmt.Printf("%-15s %s %d  silence %6.2f s, unstable %6.2f s, %d of %d failed, lead lapsed %5.2f s, stream %s  (%.0f s)\n",
-		f.Name, w.Name, trial, r.Heard.Silence.Seconds(), r.Heard.Unstable.Seconds(), r.Heard.Failed, r.Heard.Requests,
+	fmt.Printf("%-15s %s %d  silence %6.3f s, unstable %6.2f s, %d astray, %d of %d failed, lead lapsed %5.2f s, stream %s  (%.0f s)\n",
+		f.Name, w.Name, trial, r.Heard.Silence.Seconds(), r.Heard.Unstable.Seconds(), r.Heard.Stray, r.Heard.Failed, r.Heard.Requests,
 		r.Lead.Lapsed.Seconds(), r.Heard.Stream, time.Since(begun).Seconds())
 	for _, n := range r.Notes {
 		fmt.Println("                note:", n)
@@ -95,6 +95,14 @@ func (s *store) try(ctx context.Context, f fault.Fault, w *workload.Workload, tr
 		s.keepLogs(ctx, f, w, trial)
 	}
 	return nil
+}
+
+// stem names the files of a trial.
+func stem(f, form string, churn bool, trial int) string {
+	if churn {
+		form += "-churn"
+	}
+	return fmt.Sprintf("%s-%s-%d", f, form, trial)
 }
 
 // keepLogs keeps what explains a failure.
@@ -113,7 +121,7 @@ func (s *store) keepLogs(ctx context.Context, f fault.Fault, w *workload.Workloa
 			fmt.Fprintln(&all, err)
 		}
 	}
-	path := filepath.Join(s.dir, fmt.Sprintf("%s-%s-%d.log", f.Name, w.Name, trial))
+	path := filepath.Join(s.dir, stem(f.Name, w.Name, w.Churn, trial)+".log")
 	if err := os.WriteFile(path, []byte(all.String()), 0o644); err == nil {
 		fmt.Println("                see", path)
 	}
@@ -121,7 +129,7 @@ func (s *store) keepLogs(ctx context.Context, f fault.Fault, w *workload.Workloa
 
 // keepRaw keeps what the listener heard, for questions that come later.
 func (s *store) keepRaw(r fault.Result) (err error) {
-	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("%s-%s-%d.jsonl.gz", r.Fault, r.Form, r.Trial)))
+	f, err := os.Create(filepath.Join(s.dir, stem(r.Fault, r.Form, r.Churn, r.Trial)+".jsonl.gz"))
 	if err != nil {
 		return err
 	}
