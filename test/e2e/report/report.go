@@ -38,9 +38,9 @@ func Write(w io.Writer, facts Facts, results []fault.Result) error {
 	if err != nil {
 		return err
 	}
-	tables := map[string]string{}
+	tables := map[string]string{"promises": promises(results), "churn": churnTable(results), "m": Table(workload.Moving, results)}
 	for _, form := range workload.Forms {
-		tables[form.Name] = Table(form.Name, results)
+		tables[form.Name] = Table(form, results)
 	}
 	bad := 0
 	for _, r := range results {
@@ -52,22 +52,29 @@ func Write(w io.Writer, facts Facts, results []fault.Result) error {
 }
 
 // Table is the table of one form, in Markdown.
-func Table(form string, results []fault.Result) string {
+func Table(form workload.Form, results []fault.Result) string {
+	if form.AllReady() || form.Name == workload.Moving.Name {
+		return routedTable(form.Name, false, results)
+	}
 	var b strings.Builder
 	b.WriteString("| fault | trials | silence of 0.5 | silence, median (worst) | requests fail for | failed | two pods answer | the lead | the kept connection |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range fault.All {
-		var of []fault.Result
-		for _, r := range results {
-			if r.Fault == f.Name && r.Form == form {
-				of = append(of, r)
-			}
-		}
-		if len(of) > 0 {
+		if of := pick(results, f.Name, form.Name, false); len(of) > 0 {
 			b.WriteString(row(f, of))
 		}
 	}
 	return b.String()
+}
+
+// pick takes the results of one fault in one form.
+func pick(results []fault.Result, f, form string, churn bool) (of []fault.Result) {
+	for _, r := range results {
+		if r.Fault == f && r.Form == form && r.Churn == churn {
+			of = append(of, r)
+		}
+	}
+	return of
 }
 
 func row(f fault.Fault, of []fault.Result) string {
@@ -75,12 +82,16 @@ func row(f fault.Fault, of []fault.Result) string {
 	if old == "" {
 		old = "-"
 	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Title, trials(of), old,
+		silence(of), heavy(of), share(of), both(of), lead(f, of), streams(of))
+}
+
+func trials(of []fault.Result) string {
 	trials := fmt.Sprint(len(of))
 	if bad := troubled(of); bad > 0 {
 		trials += fmt.Sprintf(", %d with problems", bad)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Title, trials, old,
-		silence(of), heavy(of), share(of), both(of), lead(f, of), streams(of))
+	return trials
 }
 
 func troubled(of []fault.Result) (n int) {

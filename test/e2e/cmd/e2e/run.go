@@ -104,8 +104,10 @@ func (o options) conclude(ctx context.Context, s *store) error {
 			bad++
 		}
 	}
-	for _, form := range workload.Forms {
-		fmt.Printf("\n%s (form %s)\n\n%s", form.Title, form.Name, report.Table(form.Name, results))
+	for _, form := range append(slices.Clone(workload.Forms), workload.Moving) {
+		if slices.ContainsFunc(results, func(r fault.Result) bool { return r.Form == form.Name }) {
+			fmt.Printf("\n%s (form %s)\n\n%s", form.Title, form.Name, report.Table(form, results))
+		}
 	}
 	if o.report != "" {
 		if err := writeReport(ctx, o.report, results); err != nil {
