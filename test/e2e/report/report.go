@@ -38,7 +38,7 @@ func Write(w io.Writer, facts Facts, results []fault.Result) error {
 	if err != nil {
 		return err
 	}
-	tables := map[string]string{"promises": promises(results), "churn": churnTable(results), "m": Table(workload.Moving, results)}
+	tables := map[string]string{"promises": promises(results), "churn": ChurnTable(results), "m": Table(workload.Moving, results)}
 	for _, form := range workload.Forms {
 		tables[form.Name] = Table(form, results)
 	}

@@ -29,8 +29,8 @@ func routedTable(form string, churn bool, results []fault.Result) string {
 	return b.String()
 }
 
-// churnTable is that of the trials in which other Services changed meanwhile.
-func churnTable(results []fault.Result) string {
+// ChurnTable is that of the trials in which other Services changed meanwhile.
+func ChurnTable(results []fault.Result) string {
 	var b strings.Builder
 	for _, form := range []string{"c", "d"} {
 		if slices.ContainsFunc(results, func(r fault.Result) bool { return r.Churn && r.Form == form }) {

@@ -109,6 +109,9 @@ func (o options) conclude(ctx context.Context, s *store) error {
 			fmt.Printf("\n%s (form %s)\n\n%s", form.Title, form.Name, report.Table(form, results))
 		}
 	}
+	if o.churn {
+		fmt.Printf("\nwhile other Services change\n\n%s", report.ChurnTable(results))
+	}
 	if o.report != "" {
 		if err := writeReport(ctx, o.report, results); err != nil {
 			return err
