@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,24 +104,23 @@ func forbiddenHint(e *Error, s *status) string {
 	if s.Kind == "" {
 		return "" // a proxy's no, which no Role mends
 	}
-	if e.Verb == "list" {
+	if e.Verb == "list" && e.Ref.Name != "" {
 		return "add to the Role: " + e.Ref.Rule("list", "watch") // one without the other is of no use
 	}
 	return "add to the Role: " + e.Ref.Rule(e.Verb)
 }
 
 // Rule is the RBAC rule that allows the verbs on this object, as one line of
-// YAML. A creation cannot be limited by name, so create makes it wider.
+// YAML. A creation cannot be limited by name, so create makes it wider, and so
+// does a Ref that names none.
 func (r Ref) Rule(verbs ...string) string {
 	group, _ := r.groupVersion()
 	if group == "" {
 		group = `""`
 	}
 	names := fmt.Sprintf("resourceNames: [%s], ", r.Name)
-	for _, v := range verbs {
-		if v == "create" {
-			names = ""
-		}
+	if r.Name == "" || slices.Contains(verbs, "create") {
+		names = ""
 	}
 	return fmt.Sprintf("{apiGroups: [%s], resources: [%s], %sverbs: [%s]}", group, r.Resource, names, strings.Join(verbs, ", "))
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,6 +85,38 @@ func (c *Client) Get(ctx context.Context, ref Ref) ([]byte, error) {
 	return c.do(ctx, &c.line, call{verb: "get", ref: ref, method: http.MethodGet, path: ref.path(), want: http.StatusOK})
 }
 
+// List reads the metadata of the objects of ref's kind that a label selector
+// chooses, consistently; ref's name is left out of it.
+func (c *Client) List(ctx context.Context, ref Ref, labels string) ([]Metadata, error) {
+	ref.Name = ""
+	body, err := c.do(ctx, &c.line, call{
+		verb: "list", ref: ref, method: http.MethodGet, path: ref.collection(), query: url.Values{"labelSelector": {labels}},
+		accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", want: http.StatusOK,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Items []struct {
+			Metadata Metadata `json:"metadata"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, &Error{Verb: "list", Ref: ref, Message: c.server + " sent what is not a list: " + err.Error(), Err: err}
+	}
+	all := make([]Metadata, len(list.Items))
+	for i, item := range list.Items {
+		all[i] = item.Metadata
+	}
+	return all, nil
+}
+
+// Metadata is what [Client.List] tells of an object.
+type Metadata struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels"`
+}
+
 // Create makes the object, and returns it as the server stored it.
 func (c *Client) Create(ctx context.Context, ref Ref, body []byte) ([]byte, error) {
 	return c.do(ctx, &c.line, call{verb: "create", ref: ref, method: http.MethodPost, path: ref.collection(), body: body, want: http.StatusCreated})
@@ -122,7 +155,8 @@ type call struct {
 	path   string
 	query  url.Values
 	body   []byte
-	want   int // the only status that is success
+	accept string // empty: JSON
+	want   int    // the only status that is success
 }
 
 // do makes a request and reads its whole answer.
@@ -188,7 +222,7 @@ func (c *Client) request(ctx context.Context, q call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(q.accept, "application/json"))
 	req.Header.Set("User-Agent", c.access.UserAgent)
 	if q.body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -2,10 +2,7 @@ package lock
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -19,9 +16,9 @@ import (
 func (l *Lock) CheckRights(ctx context.Context) error {
 	var missing []string
 	for _, verb := range []string{"get", "update", "create"} {
-		ok, err := l.may(ctx, verb)
+		ok, err := l.client.May(ctx, verb, l.ref)
 		switch {
-		case unaskable(err):
+		case kube.Unaskable(err):
 			return nil
 		case err != nil:
 			return fmt.Errorf("the rights cannot be checked: %w", err)
@@ -36,13 +33,6 @@ func (l *Lock) CheckRights(ctx context.Context) error {
 		strings.Join(missing, ", "), l.ref.Resource, l.ref.Namespace, l.ref.Name, l.rules(missing))
 }
 
-// unaskable says that this server does not answer such questions: the review is
-// forbidden, or is not there.
-func unaskable(err error) bool {
-	var e *kube.Error
-	return errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound)
-}
-
 // rules is what grants the verbs. A creation cannot be limited by name, so it
 // has a rule of its own.
 func (l *Lock) rules(verbs []string) string {
@@ -54,33 +44,4 @@ func (l *Lock) rules(verbs []string) string {
 		rules = append(rules, l.ref.Rule("create"))
 	}
 	return strings.Join(rules, " and ")
-}
-
-// may asks for one verb (SelfSubjectAccessReview, which every account may make).
-func (l *Lock) may(ctx context.Context, verb string) (bool, error) {
-	group, _, named := strings.Cut(l.ref.APIVersion, "/")
-	if !named {
-		group = ""
-	}
-	attributes := map[string]string{"namespace": l.ref.Namespace, "verb": verb, "group": group, "resource": l.ref.Resource}
-	if verb != "create" {
-		attributes["name"] = l.ref.Name
-	}
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-		"spec": map[string]any{"resourceAttributes": attributes},
-	})
-	if err != nil {
-		return false, err
-	}
-	ref := kube.Ref{APIVersion: "authorization.k8s.io/v1", Resource: "selfsubjectaccessreviews"}
-	answer, err := l.client.Create(ctx, ref, body)
-	if err != nil {
-		return false, err
-	}
-	var review struct{ Status struct{ Allowed bool } }
-	if err := json.Unmarshal(answer, &review); err != nil {
-		return false, err
-	}
-	return review.Status.Allowed, nil
 }
