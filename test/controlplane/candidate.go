@@ -83,7 +83,8 @@ type CandidateOptions struct {
 	Pod       string   `json:"pod"`
 	Election  string   `json:"election"`
 	Lock      string   `json:"lock,omitempty"`     // "leases" (default) or "endpoints"
-	Without   []string `json:"without,omitempty"`  // verbs that are left out of the shipped Role
+	Service   string   `json:"service,omitempty"`  // with the Role for this Service's endpoint slices too
+	Without   []string `json:"without,omitempty"`  // verbs that are left out of the shipped Roles
 	Lifetime  int      `json:"lifetime,omitempty"` // of the token, in seconds; default an hour, at least 600
 	Server    string   `json:"server,omitempty"`   // another way to the API server, for the kubeconfig
 }

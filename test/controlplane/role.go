@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -27,7 +28,7 @@ type Rule struct {
 	Verbs         []string `json:"verbs"`
 }
 
-// placeholder is the election that the shipped Roles name.
+// placeholder is the election, or the Service, that the shipped Roles name.
 const placeholder = "example"
 
 // shippedRole reads the Role that users get, so that a test's rights cannot
@@ -41,22 +42,38 @@ func shippedRole(o CandidateOptions) (*Role, error) {
 	default:
 		return nil, fmt.Errorf("no Role is shipped for the lock %q; there are leases and endpoints", o.Lock)
 	}
-	data, err := os.ReadFile(filepath.Join(here(), "..", "..", "deploy", "base", file))
+	role, err := readRole(o, "base/"+file, o.Election)
+	if err != nil || o.Service == "" {
+		return role, err
+	}
+	routing, err := readRole(o, "components/endpointslice/role.yaml", o.Service)
+	if err != nil {
+		return nil, err
+	}
+	role.Rules = append(role.Rules, routing.Rules...)
+	return role, nil
+}
+
+// readRole reads one of the files in deploy, puts name where its placeholder is,
+// and leaves out the verbs that are to be missing.
+func readRole(o CandidateOptions, file, name string) (*Role, error) {
+	data, err := os.ReadFile(filepath.Join(here(), "..", "..", "deploy", filepath.FromSlash(file)))
 	if err != nil {
 		return nil, err
 	}
 	role := &Role{}
 	// Strict: a field that this type lacks would be missing from the test's Role.
 	if err := yaml.UnmarshalStrict(data, role); err != nil {
-		return nil, fmt.Errorf("deploy/base/%s: %w", file, err)
+		return nil, fmt.Errorf("deploy/%s: %w", file, err)
 	}
 	rules := []Rule{} // none is [] in JSON, as null it would be refused
 	for _, rule := range role.Rules {
-		for i, name := range rule.ResourceNames {
-			if name != placeholder {
-				return nil, fmt.Errorf("deploy/base/%s names %q, where the election is to be put for %q", file, name, placeholder)
+		for i, given := range rule.ResourceNames {
+			rest, ok := strings.CutPrefix(given, placeholder)
+			if !ok {
+				return nil, fmt.Errorf("deploy/%s names %q, where %q is to be put for %q", file, given, name, placeholder)
 			}
-			rule.ResourceNames[i] = o.Election
+			rule.ResourceNames[i] = name + rest
 		}
 		rule.Verbs = slices.DeleteFunc(rule.Verbs, func(v string) bool { return slices.Contains(o.Without, v) })
 		if len(rule.Verbs) > 0 {

@@ -1,0 +1,198 @@
+package route
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	elector "github.com/leader-elector/leader-elector"
+)
+
+// picture is all that decides what may be written.
+type picture struct {
+	service *service
+	foreign []string          // names of slices of the Service that are not ours
+	own     map[string]*slice // by family; nil: there is none
+}
+
+// look reads it all at once and consistently: the Service, the names of all its
+// slices, and our own.
+func (s *Slices) look(ctx context.Context) (*picture, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	defer cancel()
+	p := &picture{own: map[string]*slice{}}
+	read := s.podFamilies()
+	own, errs := make([]*slice, len(read)), make([]error, len(read))
+	var named []string
+	var serviceErr, listErr error
+	var work sync.WaitGroup
+	work.Go(func() { p.service, serviceErr = s.getService(ctx) })
+	work.Go(func() { named, listErr = s.list(ctx) })
+	for i, family := range read {
+		work.Go(func() { own[i], errs[i] = s.get(ctx, family) })
+	}
+	work.Wait()
+	if err := worst(append(errs, serviceErr, listErr)...); err != nil {
+		return nil, err
+	}
+	for i, family := range read {
+		p.own[family] = own[i]
+	}
+	for _, family := range families {
+		name := SliceName(s.cfg.Service, family)
+		i := slices.Index(named, name)
+		if i < 0 {
+			continue
+		}
+		named = slices.Delete(named, i, i+1)
+		if _, ok := p.own[family]; ok {
+			continue
+		}
+		// A family that this pod has no address of, and some leader had.
+		var err error
+		if p.own[family], err = s.get(ctx, family); err != nil {
+			return nil, err
+		}
+	}
+	p.foreign = named
+	return p, nil
+}
+
+func (s *Slices) getService(ctx context.Context) (*service, error) {
+	body, err := s.cfg.Client.Get(ctx, s.service)
+	switch {
+	case missing(err):
+		return nil, &fault{err: fmt.Errorf("there is no Service %s/%s; create it, without a selector, or change --service", s.cfg.Pod.Namespace, s.cfg.Service)}
+	case err != nil:
+		return nil, err
+	}
+	return parseService(body)
+}
+
+// list names the slices of the Service.
+func (s *Slices) list(ctx context.Context) ([]string, error) {
+	all, err := s.cfg.Client.List(ctx, s.slices, labelService+"="+s.cfg.Service)
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.Name
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// get reads our slice of a family, nil if there is none.
+func (s *Slices) get(ctx context.Context, family string) (*slice, error) {
+	body, err := s.cfg.Client.Get(ctx, s.ref(family))
+	switch {
+	case missing(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return parseSlice(body)
+}
+
+// order is one write that a leader wants to make.
+type order struct {
+	family   string
+	old, put *slice
+	doubt    string // why old may be a successor's, so that the lead must be confirmed before
+	repair   bool   // somebody changed what this leader wrote
+}
+
+// plan says what to write for the leader of a term.
+func (s *Slices) plan(p *picture, term elector.Term) []order {
+	var orders []order
+	for _, family := range families {
+		old := p.own[family]
+		put := s.draw(old, family, p.service, term)
+		empty := same(put.Endpoints, nil)
+		switch {
+		case old == nil && empty:
+			continue // no address to write, and none to take away
+		case old != nil && empty && same(old.Endpoints, nil):
+			continue
+		case old != nil && old.says(put):
+			continue
+		}
+		o := order{family: family, old: old, put: put, doubt: s.doubt(old, term)}
+		known := s.known(put.Metadata.Name)
+		o.repair = known.mine && (old == nil || known.slice.Metadata.ResourceVersion != old.Metadata.ResourceVersion)
+		orders = append(orders, o)
+	}
+	return orders
+}
+
+// doubt says why a slice may have been written by a later leader than that of
+// term: then only a renewal that is stored after the slice was read proves that
+// there is none. A slice without a term may have been anybody's.
+func (s *Slices) doubt(old *slice, term elector.Term) string {
+	if old == nil {
+		return ""
+	}
+	wrote, err := old.term()
+	switch {
+	case err != nil:
+		return err.Error()
+	case wrote > term:
+		return fmt.Sprintf("its term %v is higher than this leader's, %v", wrote, term)
+	case wrote == term && old.Metadata.Annotations[noteWriter] != s.writer:
+		return fmt.Sprintf("its term %v is this leader's, and another wrote it", wrote)
+	}
+	return ""
+}
+
+// write carries out one order: a swap of exactly the version that was read, or
+// a creation.
+func (s *Slices) write(ctx context.Context, o order) error {
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	defer cancel()
+	body, err := json.Marshal(o.put)
+	if err != nil {
+		return err
+	}
+	if o.old == nil {
+		body, err = s.cfg.Client.Create(ctx, s.ref(o.family), body)
+	} else {
+		body, err = s.cfg.Client.Update(ctx, s.ref(o.family), body)
+	}
+	switch {
+	case missing(err): // deleted since
+		return &fault{kind: raced, err: err}
+	case err != nil:
+		return err
+	}
+	stored, err := parseSlice(body)
+	if err != nil {
+		return err
+	}
+	s.know(o.family, stored, stored.says(o.put))
+	return nil
+}
+
+func (s *Slices) known(name string) state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.states[name]
+}
+
+// know keeps what the server last said of our slice of a family.
+func (s *Slices) know(family string, now *slice, mine bool) {
+	name := SliceName(s.cfg.Service, family)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now == nil {
+		delete(s.states, name)
+		return
+	}
+	st := state{slice: now, mine: mine}
+	if mine {
+		if st.since = s.states[name].since; st.since.IsZero() {
+			st.since = time.Now()
+		}
+	}
+	s.states[name] = st
+}
