@@ -20,6 +20,9 @@ type claims struct {
 			Name string `json:"name"`
 			UID  string `json:"uid"`
 		} `json:"pod"`
+		Node struct {
+			Name string `json:"name"`
+		} `json:"node"`
 	} `json:"kubernetes.io"`
 }
 
@@ -55,6 +58,11 @@ func (o *options) resolve(env lookup) error {
 		pod = readClaims(o.access.TokenFile)
 	}
 	o.podUID = pod.Kubernetes.Pod.UID
+	if err == nil {
+		if err := o.resolveRouting(pod, env); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	old := o.lock == "endpoints"
 	if o.namespace == "" && old {
 		o.namespace = "default"

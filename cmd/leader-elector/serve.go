@@ -42,8 +42,14 @@ func (o *options) logger(w io.Writer) *slog.Logger {
 // until the lead has been handed over, so that the last answers say "not me".
 func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	log := o.logger(stderr)
-	e, err := elector.New(o.config(log))
+	var e *elector.Elector
+	traffic, err := o.startRouting(func() *elector.Elector { return e }, log)
 	if err != nil {
+		return err
+	}
+	cfg := o.config(log)
+	cfg.Follower = traffic.follower
+	if e, err = elector.New(cfg); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -53,7 +59,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
-		server := status.New(status.Config{View: func() status.View { return view(e.Status()) }, Alive: e.Alive, Log: log})
+		server := status.New(status.Config{View: func() status.View { return traffic.show(view(e.Status())) }, Alive: e.Alive, Log: log})
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -65,7 +71,10 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	log.Info("campaigning", "version", version(), "election", o.namespace+"/"+o.election, "id", o.id,
 		"lock", o.lock, "ttl", o.ttl.String(), "http", o.http, "server", o.access.Server)
-	if err := e.Run(ctx); err != nil {
+	endRouting := traffic.begin()
+	err = e.Run(ctx)
+	endRouting()
+	if err != nil {
 		return err
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {

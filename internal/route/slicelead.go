@@ -55,7 +55,7 @@ type sliceLead struct {
 	repairs  int // since it was calm
 	repaired time.Time
 
-	mu      sync.Mutex // guards seen and blind
+	mu      sync.Mutex        // guards seen and blind
 	seen    map[string]*slice // by family: what a watch brought since the last look; nil: deleted
 	blind   error             // why the slices cannot be watched
 	watches map[string]context.CancelFunc
