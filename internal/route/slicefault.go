@@ -60,7 +60,7 @@ func kindOf(err error) faultKind {
 	return shared
 }
 
-// first is the fault that decides what is done, of several; its text is all of
+// worst is the fault that decides what is done, of several; its text is all of
 // theirs. One that could be this candidate's alone says least about the others.
 func worst(errs ...error) error {
 	var texts []string
@@ -77,10 +77,10 @@ func worst(errs ...error) error {
 			texts, all = append(texts, text), append(all, err)
 		}
 	}
-	switch len(all) {
-	case 0:
+	switch {
+	case len(all) == 0:
 		return nil
-	case 1:
+	case len(all) == 1 || kind == alone: // of a connection, one says it all
 		return all[0]
 	}
 	return &fault{kind: kind, err: &several{text: strings.Join(texts, "; "), errs: all}}

@@ -24,6 +24,8 @@ const (
 	// refusedRetry is how soon a leader follows an operator who removed a
 	// selector or a slice: no traffic flows before.
 	refusedRetry = time.Second
+	// aloneRetry is the first pause of a leader whose requests do not get through.
+	aloneRetry = 100 * time.Millisecond
 	// raceRetry is the first pause of a leader whose writes are overtaken.
 	raceRetry = 10 * time.Millisecond
 
@@ -205,14 +207,16 @@ func (l *sliceLead) judge(ctx context.Context, err error, began time.Time) time.
 	}
 	l.kind = kind
 	l.failures++
-	if kind != raced || l.failures > 3 {
-		l.s.tell(err)
-	}
-	if kind != alone {
+	switch {
+	case kind != alone:
 		l.failing = time.Time{}
-	} else if l.failing.IsZero() {
+		if kind != raced || l.failures > 3 {
+			l.s.tell(err)
+		}
+	case l.failing.IsZero():
 		l.failing = began
-	} else if time.Since(l.failing) >= aloneAfter {
+		l.s.tell(err) // once: each try fails in words of its own
+	case time.Since(l.failing) >= aloneAfter:
 		l.cede(ctx, err)
 	}
 	return jitter(l.patience(kind))
@@ -226,8 +230,8 @@ func (l *sliceLead) patience(kind faultKind) time.Duration {
 		return refusedRetry
 	case kind == raced:
 		return grown(raceRetry, retryMin)
-	case kind == alone && time.Since(l.failing) < aloneAfter:
-		return grown(100*time.Millisecond, 500*time.Millisecond)
+	case kind == alone: // grows with the outage
+		return min(max(time.Since(l.failing)/2, aloneRetry), retryMax)
 	}
 	return grown(retryMin, retryMax)
 }
@@ -264,8 +268,8 @@ func (l *sliceLead) rest(ctx context.Context, wait time.Duration) bool {
 		case <-timer.C:
 			return true
 		case <-l.news:
-			if !l.stale() {
-				continue
+			if !l.stale() && l.failures == 0 {
+				continue // of its own write, or old; but where something is wrong, any news may be its end
 			}
 			if time.Since(l.repaired) > calm {
 				return true
@@ -315,6 +319,7 @@ func (l *sliceLead) hear(family string, e kube.Event) {
 		l.mu.Lock()
 		l.blind = e.Err // Up brings none
 		l.mu.Unlock()
+		l.wake()
 		return
 	case kube.Listed, kube.Changed:
 		var err error
@@ -333,6 +338,10 @@ func (l *sliceLead) hear(family string, e kube.Event) {
 	l.mu.Lock()
 	l.seen[family] = now
 	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *sliceLead) wake() {
 	select {
 	case l.news <- struct{}{}:
 	default:

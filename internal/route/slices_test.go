@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/leader-elector/leader-elector/internal/kube"
 )
@@ -120,11 +121,15 @@ func TestWhatIsEditedEmptiedOrDeletedIsWrittenAgain(t *testing.T) {
 		"given a lower term":  func() { s.do(http.MethodPatch, ipv4, `{"metadata":{"annotations":{"leader-elector.io/term":"3"}}}`) },
 	} {
 		edit()
+		edited := time.Now()
 		eventually(t, what+": written again", func() bool {
 			o, _ := s.read(ipv4)
 			return o.addresses() == "10.1.0.1" && o.term() == "10" && len(o.Endpoints) == 1 && o.Endpoints[0].Conditions["ready"] &&
 				len(o.Ports) == 2 && len(o.Metadata.OwnerReferences) == 1 && o.Metadata.Labels["kubernetes.io/service-name"] == "radio"
 		})
+		if late := time.Since(edited); late > 5*time.Second {
+			t.Errorf("%s: written again after %v; is it watched?", what, late)
+		}
 	}
 	if !strings.Contains(a.log.String(), "by somebody else and is written again") {
 		t.Error("the log says nothing of it")
