@@ -78,7 +78,7 @@ func NewSlices(cfg SliceConfig) (*Slices, error) {
 	}
 	return &Slices{
 		cfg:     cfg,
-		log:     cfg.Log.With("service", cfg.Pod.Namespace+"/"+cfg.Service),
+		log:     cfg.Log.With("election", cfg.Election, "service", cfg.Pod.Namespace+"/"+cfg.Service),
 		writer:  cfg.Pod.UID + "/" + cfg.Start,
 		service: kube.Ref{APIVersion: "v1", Resource: "services", Namespace: cfg.Pod.Namespace, Name: cfg.Service},
 		slices:  kube.Ref{APIVersion: "discovery.k8s.io/v1", Resource: "endpointslices", Namespace: cfg.Pod.Namespace},
@@ -100,11 +100,11 @@ func (s *Slices) podFamilies() []string {
 // Lead begins to write, watch and repair, until ctx ends.
 func (s *Slices) Lead(ctx context.Context, term elector.Term) error {
 	l := &sliceLead{s: s, term: term, news: make(chan struct{}, 1), done: make(chan struct{}), watches: map[string]context.CancelFunc{}}
+	ctx, l.cancel = context.WithCancel(ctx)
 	s.mu.Lock()
 	previous := s.lead
 	s.lead = l
 	s.mu.Unlock()
-	ctx, l.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(l.done)
 		if previous != nil {

@@ -204,6 +204,10 @@ func TestALeaderAtRestWritesNothing(t *testing.T) {
 	if after, _ := s.read(ipv4); after.Metadata.ResourceVersion != before.Metadata.ResourceVersion {
 		t.Error("what needed no change was written")
 	}
+	// A write of the same content leaves no trace on the server.
+	if n := strings.Count(a.log.String(), "the traffic is sent here"); n != 1 {
+		t.Errorf("it was written %d times", n)
+	}
 }
 
 func TestEndTakesAwayOnlyItsOwnLastAddress(t *testing.T) {
