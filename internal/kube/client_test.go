@@ -49,6 +49,10 @@ func TestARequestIsWhatTheAPIExpects(t *testing.T) {
 		{func() ([]byte, error) { return c.Get(t.Context(), lease) }, "GET /apis/coordination.k8s.io/v1/namespaces/music/leases/station leader-elector/1 application/json  0"},
 		{func() ([]byte, error) { return c.Get(t.Context(), endpoints) }, "GET /api/v1/namespaces/music/endpoints/station leader-elector/1 application/json  0"},
 		{func() ([]byte, error) { return c.Create(t.Context(), lease, []byte("{}")) }, "POST /apis/coordination.k8s.io/v1/namespaces/music/leases leader-elector/1 application/json application/json 2"},
+		{func() ([]byte, error) {
+			_, err := c.List(t.Context(), lease, "team=radio,x!=y")
+			return []byte("{}"), err
+		}, "GET /apis/coordination.k8s.io/v1/namespaces/music/leases?labelSelector=team%3Dradio%2Cx%21%3Dy leader-elector/1 application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1  0"},
 		{func() ([]byte, error) { return c.Update(t.Context(), lease, []byte(body("u", "1"))) }, fmt.Sprint("PUT /apis/coordination.k8s.io/v1/namespaces/music/leases/station leader-elector/1 application/json application/json ", len(body("u", "1")))},
 	} {
 		if b, err := tc.do(); err != nil || string(b) != "{}" {

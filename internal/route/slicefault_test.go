@@ -206,6 +206,28 @@ func TestALeaderWhoseLockCannotBeWrittenEitherDoesNotCede(t *testing.T) {
 	}
 }
 
+// It looks at the Service every half minute; that failing, its address is still
+// where it must be.
+func TestALeaderWhoseSliceIsRightDoesNotCede(t *testing.T) {
+	t.Parallel()
+	s := onStage(t, plainService)
+	forward := netfault.Forward(t, strings.TrimPrefix(s.p.Server, "https://"))
+	a := s.joinBy(testplane.Candidate{Pod: "a", Server: "https://" + forward.Addr()}, "10.1.0.1")
+	a.lead(10)
+	a.wrote("10.1.0.1", 10)
+	shut := shutting(t, forward)
+	eventually(t, "tries that have failed for longer than it takes to cede", func() bool {
+		at := a.Routing().LastErrorAt
+		return at != nil && time.Since(*at) > 4*time.Second
+	})
+	if _, cedes := a.count(); cedes != 0 {
+		t.Error("the lead was ceded")
+	}
+	shut.Store(false)
+	s.do(http.MethodPatch, ipv4, `{"endpoints":[]}`)
+	s.shows("10.1.0.1", 10)
+}
+
 // shutting cuts every connection through the forwarder until it is told not to.
 func shutting(t *testing.T, f *netfault.Forwarder) *atomic.Bool {
 	shut := &atomic.Bool{}

@@ -53,6 +53,7 @@ type sliceLead struct {
 	failures int       // of one kind, in a row
 	kind     faultKind // of the last failure
 	failing  time.Time // since when requests fail
+	settled  bool      // all was as it should be, and no watch said otherwise since
 	ceded    bool
 	repairs  int // since it was calm
 	repaired time.Time
@@ -197,7 +198,7 @@ func (l *sliceLead) confirm(ctx context.Context) error {
 // judge takes the outcome of a turn, and says how long to rest.
 func (l *sliceLead) judge(ctx context.Context, err error, began time.Time) time.Duration {
 	if err == nil {
-		l.failures, l.failing = 0, time.Time{}
+		l.failures, l.failing, l.settled = 0, time.Time{}, true
 		l.s.tell(nil)
 		return jitter(lookEvery)
 	}
@@ -216,8 +217,8 @@ func (l *sliceLead) judge(ctx context.Context, err error, began time.Time) time.
 	case l.failing.IsZero():
 		l.failing = began
 		l.s.tell(err) // once: each try fails in words of its own
-	case time.Since(l.failing) >= aloneAfter:
-		l.cede(ctx, err)
+	case time.Since(l.failing) >= aloneAfter && !l.settled:
+		l.cede(ctx, err) // a leader that only cannot look again does no harm
 	}
 	return jitter(l.patience(kind))
 }
@@ -268,9 +269,11 @@ func (l *sliceLead) rest(ctx context.Context, wait time.Duration) bool {
 		case <-timer.C:
 			return true
 		case <-l.news:
-			if !l.stale() && l.failures == 0 {
+			stale := l.stale()
+			if !stale && l.failures == 0 {
 				continue // of its own write, or old; but where something is wrong, any news may be its end
 			}
+			l.settled = l.settled && !stale
 			if time.Since(l.repaired) > calm {
 				return true
 			}
