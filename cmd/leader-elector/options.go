@@ -30,6 +30,7 @@ type options struct {
 	logLevel, logFormat     string
 	help, version           bool
 	routing
+	healthOptions
 
 	level  slog.Level
 	access kube.Access
@@ -46,6 +47,7 @@ var groups = []struct {
 	{"Identity", []string{"election", "election-namespace", "id", "lock", "new-lock"}},
 	{"Timing", []string{"ttl", "renew-every"}},
 	{"API server", []string{"kubeconfig", "server", "use-cluster-credentials"}},
+	{"Health", healthGroup},
 	{"Routing", routingGroup},
 	{"HTTP", []string{"http"}},
 	{"Logs", []string{"log-level", "log-format"}},
@@ -67,6 +69,7 @@ func (o *options) flags() *pflag.FlagSet {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`FILE` with the API server and credentials; certificates and tokens only")
 	f.StringVar(&o.server, "server", "", "`URL` of the API server without credentials, such as http://127.0.0.1:8001 of `kubectl proxy`")
 	f.BoolVar(&o.inCluster, "use-cluster-credentials", false, "use the pod's service account (automatic in a pod, unless --kubeconfig or --server is given)")
+	o.healthFlags(f)
 	o.routingFlags(f)
 	f.StringVar(&o.http, "http", ":4040", "`ADDRESS` to answer on, HOST:PORT or :PORT; empty: no HTTP")
 	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")

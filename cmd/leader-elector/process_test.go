@@ -315,7 +315,7 @@ func TestATokenThatIsRejectedIsToldAndANewOneIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := launchWith(t, c, creds, "--new-lock=immediate")
-	eventually(t, "a saying that its token is no good", func() bool { return strings.Contains(a.status(t).LastError, "token") })
+	eventually(t, "a saying that its token is no good", func() bool { return strings.Contains(a.status(t).LastError, creds.Kubeconfig+" have expired") })
 	if err := os.WriteFile(creds.TokenFile, []byte(creds.Token), 0o600); err != nil {
 		t.Fatal(err)
 	}

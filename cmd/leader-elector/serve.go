@@ -52,6 +52,10 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	if e, err = elector.New(cfg); err != nil {
 		return err
 	}
+	app, err := o.startHealth(e, log)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if o.http != "" {
@@ -59,7 +63,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
-		server := status.New(status.Config{View: func() status.View { return traffic.show(view(e.Status())) }, Alive: e.Alive, Log: log})
+		server := status.New(status.Config{View: func() status.View { return traffic.show(app.show(view(e.Status()))) }, Alive: e.Alive, Log: log})
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -71,8 +75,9 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	log.Info("campaigning", "version", version(), "election", o.namespace+"/"+o.election, "id", o.id,
 		"lock", o.lock, "ttl", o.ttl.String(), "http", o.http, "server", o.access.Server)
-	endRouting := traffic.begin()
+	endHealth, endRouting := app.begin(), traffic.begin()
 	err = e.Run(ctx)
+	endHealth()
 	endRouting()
 	if err != nil {
 		return err

@@ -40,7 +40,9 @@ type View struct {
 
 // Health says whether the app is fit to lead.
 type Health struct {
-	Fit bool `json:"fit"`
+	Fit    bool   `json:"fit"`
+	Reason string `json:"reason"` // why it is not; empty: it is, or nothing is checked
+	Checks []any  `json:"checks"` // as the checks show themselves
 }
 
 // Config is what the server shows.
