@@ -46,8 +46,8 @@ func (n *Node) startRuntime(ctx context.Context) error {
 	return n.awaitRuntime(ctx)
 }
 
-// awaitRuntime starts containerd and waits until it answers: a kubelet that
-// finds none ends, and nothing here restarts it.
+// awaitRuntime starts containerd and waits until it answers, since a kubelet
+// that finds none ends.
 func (n *Node) awaitRuntime(ctx context.Context) error {
 	if err := n.Runtime.Start(); err != nil {
 		return err
@@ -116,8 +116,13 @@ func (n *Node) write(pairs ...string) error {
 }
 
 // ready returns nil if the API server holds the node to be Ready, and fit for
-// new pods: the taints of a lost node stay for a few seconds longer.
+// new pods: the taints of a lost node stay for a few seconds longer. A kubelet
+// that ended is started again, as an init system would: containerd answers a
+// little before it serves kubelets.
 func (n *Node) ready(ctx context.Context) error {
+	if err := n.Kubelet.Start(); err != nil {
+		return err
+	}
 	var node struct {
 		Spec   struct{ Taints []struct{ Key string } }
 		Status struct {
