@@ -65,7 +65,7 @@ func TestAServerOfOneConnectionAtATimeIsNotDisturbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	var served atomic.Int32
+	var served, silent atomic.Int32
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -73,7 +73,9 @@ func TestAServerOfOneConnectionAtATimeIsNotDisturbed(t *testing.T) {
 				return
 			}
 			buf := make([]byte, 4096)
-			if n, _ := conn.Read(buf); n > 0 {
+			if n, _ := conn.Read(buf); n == 0 {
+				silent.Add(1)
+			} else {
 				served.Add(1)
 				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 			}
@@ -86,6 +88,9 @@ func TestAServerOfOneConnectionAtATimeIsNotDisturbed(t *testing.T) {
 	eventually(t, "ten checks after the held connection was dropped", func() bool { return served.Load() > before+10 })
 	if told := w.told(); !slices.Equal(told, []string{"true"}) {
 		t.Errorf("it told %v; the app was well all the time", told)
+	}
+	if n := silent.Load(); n != 1 {
+		t.Errorf("%d connections were held; one is enough to learn that none should be", n)
 	}
 }
 
@@ -227,6 +232,9 @@ func TestAnEndlessBodyIsNotRead(t *testing.T) {
 	t.Cleanup(s.Close)
 	w := watch(t, Config{Checks: []string{s.URL}, Interval: time.Hour, Timeout: 10 * time.Second})
 	w.until(true)
+	if n := sent.Load(); n > 64<<20 {
+		t.Errorf("%d bytes were read", n)
+	}
 }
 
 func TestARedirectIsAnAnswerAndIsNotFollowed(t *testing.T) {
