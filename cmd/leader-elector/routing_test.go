@@ -158,3 +158,40 @@ func TestRoutingFlagsAreCheckedAtTheStart(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLabelFollowsTheLead(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	ns := p.Namespace(t)
+	role := func(pod string) string {
+		_, body := p.Do(t, http.MethodGet, "/api/v1/namespaces/"+ns+"/pods/"+pod, nil)
+		var meta struct{ Metadata struct{ Labels map[string]string } }
+		if err := json.Unmarshal(body, &meta); err != nil {
+			t.Fatal(err)
+		}
+		return meta.Metadata.Labels["leader-elector.io/role"]
+	}
+	join := func(pod string) *process {
+		c := testplane.Candidate{Namespace: ns, Pod: pod, Election: "music", Labels: true}
+		return execute(t, c, podRoot(t, p, c), []string{"--new-lock=immediate", "--route=label"})
+	}
+	a := join("a")
+	eventually(t, "a labelled leader", func() bool { return role("a") == "leader" })
+	b := join("b")
+	eventually(t, "b labelled standby", func() bool { return b.names("a") && role("b") == "standby" })
+	if _, body := a.get("/status"); !strings.Contains(body, `"routing":{"route":"label","selector":"leader-elector.io/election=music"`) {
+		t.Errorf("/status: %s", body)
+	}
+	a.cmd.Process.Signal(syscall.SIGTERM)
+	eventually(t, "the label with b", func() bool { return role("a") == "standby" && role("b") == "leader" })
+	<-a.exited
+	b.cmd.Process.Kill()
+	<-b.exited
+	again := join("b")
+	eventually(t, "b, which takes its lead again, labelled leader", func() bool { return again.leads() && role("b") == "leader" })
+	a = join("a")
+	again.cmd.Process.Kill()
+	<-again.exited
+	eventually(t, "a leading", a.leads)
+	eventually(t, "a labelled leader, the dead b standby", func() bool { return role("a") == "leader" && role("b") == "standby" })
+}

@@ -111,10 +111,44 @@ func (c *Client) List(ctx context.Context, ref Ref, labels string) ([]Metadata, 
 	return all, nil
 }
 
-// Metadata is what [Client.List] tells of an object.
+// Metadata is what [Client.List] and [Client.Patch] tell of an object.
 type Metadata struct {
-	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels"`
+	Name            string            `json:"name"`
+	UID             string            `json:"uid"`
+	ResourceVersion string            `json:"resourceVersion"`
+	Labels          map[string]string `json:"labels"`
+	Annotations     map[string]string `json:"annotations"`
+}
+
+// Patch merges labels and annotations into those of exactly the object that was
+// read as old: whoever wrote it since makes this a conflict.
+func (c *Client) Patch(ctx context.Context, ref Ref, old Metadata, labels, annotations map[string]string) (Metadata, error) {
+	type metadata struct {
+		UID             string            `json:"uid"`
+		ResourceVersion string            `json:"resourceVersion"`
+		Labels          map[string]string `json:"labels,omitempty"`
+		Annotations     map[string]string `json:"annotations,omitempty"`
+	}
+	var now struct {
+		Metadata Metadata `json:"metadata"`
+	}
+	body, err := json.Marshal(struct {
+		Metadata metadata `json:"metadata"`
+	}{metadata{old.UID, old.ResourceVersion, labels, annotations}})
+	if err == nil && (old.UID == "" || old.ResourceVersion == "") {
+		err = errors.New("the patch names no uid or no resourceVersion")
+	}
+	if err != nil {
+		return Metadata{}, &Error{Verb: "patch", Ref: ref, Status: http.StatusUnprocessableEntity, Message: "not sent: " + err.Error(), Err: err, unsent: true}
+	}
+	body, err = c.do(ctx, &c.line, call{
+		verb: "patch", ref: ref, method: http.MethodPatch, path: ref.path(), body: body, content: "application/merge-patch+json",
+		accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", want: http.StatusOK,
+	})
+	if err == nil {
+		err = json.Unmarshal(body, &now)
+	}
+	return now.Metadata, err
 }
 
 // Create makes the object, and returns it as the server stored it.
@@ -149,14 +183,15 @@ type object struct {
 
 // call is one request to be made.
 type call struct {
-	verb   string
-	ref    Ref
-	method string
-	path   string
-	query  url.Values
-	body   []byte
-	accept string // empty: JSON
-	want   int    // the only status that is success
+	verb    string
+	ref     Ref
+	method  string
+	path    string
+	query   url.Values
+	body    []byte
+	accept  string // empty: JSON
+	content string // type of the body; empty: JSON
+	want    int    // the only status that is success
 }
 
 // do makes a request and reads its whole answer.
@@ -225,7 +260,7 @@ func (c *Client) request(ctx context.Context, q call) (*http.Request, error) {
 	req.Header.Set("Accept", cmp.Or(q.accept, "application/json"))
 	req.Header.Set("User-Agent", c.access.UserAgent)
 	if q.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(q.content, "application/json"))
 	}
 	return req, nil
 }

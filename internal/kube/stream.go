@@ -68,7 +68,7 @@ func (w *watcher) take(f frame) error {
 		return &frameError{err}
 	}
 	w.place, w.moved = version, true
-	if f.Type == "BOOKMARK" || obj.Metadata.Name != w.ref.Name || version == w.delivered {
+	if f.Type == "BOOKMARK" || w.labels == "" && (obj.Metadata.Name != w.ref.Name || version == w.delivered) {
 		return nil
 	}
 	w.delivered = version

@@ -74,7 +74,19 @@ var (
 // versions in between may be skipped only by a new list. A list or a watch may
 // lag behind a Get.
 func (c *Client) Watch(ctx context.Context, ref Ref, fn func(Event)) {
-	w := &watcher{c: c, ref: ref, fn: fn, line: line{newClient: c.access.NewClient}}
+	(&watcher{c: c, ref: ref, fn: fn, line: line{newClient: c.access.NewClient}}).run(ctx)
+}
+
+// WatchLabelled watches the objects of ref's kind that a label selector chooses,
+// as Watch does one; ref's name is left out of it. An event is a reason to list
+// them: a new list is one event, Listed, without an object, and objects are
+// their metadata.
+func (c *Client) WatchLabelled(ctx context.Context, ref Ref, labels string, fn func(Event)) {
+	ref.Name = ""
+	(&watcher{c: c, ref: ref, labels: labels, fn: fn, line: line{newClient: c.access.NewClient}}).run(ctx)
+}
+
+func (w *watcher) run(ctx context.Context) {
 	defer w.line.close()
 	for ctx.Err() == nil {
 		wait := w.turn(ctx)
@@ -104,10 +116,11 @@ func (c *Client) Rewatch() {
 
 // watcher is one Watch.
 type watcher struct {
-	c    *Client
-	ref  Ref
-	fn   func(Event)
-	line line
+	c      *Client
+	ref    Ref
+	labels string // the selector of a watch of several; empty: of the one that ref names
+	fn     func(Event)
+	line   line
 
 	place     string // the version to go on from; empty: list first
 	delivered string // the version of the last object that fn got
@@ -198,9 +211,12 @@ func (w *watcher) backoff(err error) time.Duration {
 // back in step.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// selection is the query for one name only: what a Role with resourceNames
-// allows.
+// selection is the query for one name only, what a Role with resourceNames
+// allows, or for a selector.
 func (w *watcher) selection() url.Values {
+	if w.labels != "" {
+		return url.Values{"labelSelector": {w.labels}}
+	}
 	return url.Values{"fieldSelector": {"metadata.name=" + w.ref.Name}}
 }
 
@@ -211,7 +227,16 @@ func (w *watcher) request() call {
 	query.Set("resourceVersion", w.place)
 	query.Set("allowWatchBookmarks", "true")
 	query.Set("timeoutSeconds", strconv.Itoa(300+rand.IntN(301)))
-	return call{verb: "watch", ref: w.ref, method: http.MethodGet, path: w.ref.collection(), query: query}
+	return call{verb: "watch", ref: w.ref, method: http.MethodGet, path: w.ref.collection(), query: query, accept: w.accept("")}
+}
+
+// accept asks for metadata only, where several objects are watched: they may be
+// large, and nothing else of them is used.
+func (w *watcher) accept(list string) string {
+	if w.labels == "" {
+		return ""
+	}
+	return "application/json;as=PartialObjectMetadata" + list + ";g=meta.k8s.io;v=v1"
 }
 
 // list finds where to watch from.
@@ -220,7 +245,7 @@ func (w *watcher) list(ctx context.Context) error {
 	defer cancel()
 	body, err := w.c.do(ctx, &w.line, call{
 		verb: "list", ref: w.ref, method: http.MethodGet,
-		path: w.ref.collection(), query: w.selection(), want: http.StatusOK,
+		path: w.ref.collection(), query: w.selection(), accept: w.accept("List"), want: http.StatusOK,
 	})
 	if err != nil {
 		return err
@@ -233,6 +258,11 @@ func (w *watcher) list(ctx context.Context) error {
 	}
 	if err := json.Unmarshal(body, &list); err != nil || list.Metadata.ResourceVersion == "" {
 		return w.undecodable("list", err)
+	}
+	if w.labels != "" {
+		w.place = list.Metadata.ResourceVersion
+		w.fn(Event{Type: Listed})
+		return nil
 	}
 	for _, item := range list.Items {
 		var obj object

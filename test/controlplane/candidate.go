@@ -84,6 +84,7 @@ type CandidateOptions struct {
 	Election  string   `json:"election"`
 	Lock      string   `json:"lock,omitempty"`     // "leases" (default) or "endpoints"
 	Service   string   `json:"service,omitempty"`  // with the Role for this Service's endpoint slices too
+	Labels    bool     `json:"labels,omitempty"`   // with the Role for label routing, and its pod labelled as one of the election
 	Without   []string `json:"without,omitempty"`  // verbs that are left out of the shipped Roles
 	Lifetime  int      `json:"lifetime,omitempty"` // of the token, in seconds; default an hour, at least 600
 	Server    string   `json:"server,omitempty"`   // another way to the API server, for the kubeconfig
@@ -127,7 +128,11 @@ func (p *Plane) Candidate(ctx context.Context, o CandidateOptions) (*Credentials
 	}); err != nil {
 		return nil, err
 	}
-	pod := object{"metadata": object{"name": o.Pod}, "spec": object{
+	labels := object{}
+	if o.Labels {
+		labels["leader-elector.io/election"] = o.Election
+	}
+	pod := object{"metadata": object{"name": o.Pod, "labels": labels}, "spec": object{
 		"serviceAccountName": o.Pod, "automountServiceAccountToken": false,
 		"containers": []object{{"name": "app", "image": "app"}},
 	}}

@@ -43,14 +43,19 @@ func shippedRole(o CandidateOptions) (*Role, error) {
 		return nil, fmt.Errorf("no Role is shipped for the lock %q; there are leases and endpoints", o.Lock)
 	}
 	role, err := readRole(o, "base/"+file, o.Election)
-	if err != nil || o.Service == "" {
-		return role, err
-	}
-	routing, err := readRole(o, "components/endpointslice/role.yaml", o.Service)
 	if err != nil {
 		return nil, err
 	}
-	role.Rules = append(role.Rules, routing.Rules...)
+	for file, wanted := range map[string]bool{"endpointslice": o.Service != "", "label": o.Labels} {
+		if !wanted {
+			continue
+		}
+		routing, err := readRole(o, "components/"+file+"/role.yaml", o.Service)
+		if err != nil {
+			return nil, err
+		}
+		role.Rules = append(role.Rules, routing.Rules...)
+	}
 	return role, nil
 }
 
