@@ -237,3 +237,27 @@ func TestEndTakesAwayOnlyItsOwnLastAddress(t *testing.T) {
 		})
 	}
 }
+
+func TestEndWaitsForASuccessor(t *testing.T) {
+	t.Parallel()
+	s := onStage(t, plainService)
+	history := s.history()
+	a, b := s.join("a", "10.1.0.1"), s.join("b", "10.1.0.2")
+	a.lead(10)
+	a.wrote("10.1.0.1", 10)
+	a.stop()
+	ended := make(chan time.Duration)
+	go func() {
+		began := time.Now()
+		a.End(context.Background())
+		ended <- time.Since(began)
+	}()
+	b.lead(11)
+	if took := <-ended; took > 1900*time.Millisecond {
+		t.Errorf("with a successor there it took %v", took)
+	}
+	eventually(t, "the watch showing the successor", func() bool { return slices.Contains(history(), "10.1.0.2") })
+	if got := history(); slices.Contains(got, "") {
+		t.Errorf("the slice went through %q", got)
+	}
+}
