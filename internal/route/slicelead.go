@@ -106,7 +106,7 @@ func (l *sliceLead) turn(ctx context.Context) error {
 	l.mu.Lock()
 	l.seen = map[string]*slice{} // older than what is read now
 	l.mu.Unlock()
-	p, err := s.look(ctx)
+	p, err := s.look(ctx, !l.settled)
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,10 @@ type picture struct {
 	own     map[string]*slice // by family; nil: there is none
 }
 
-// look reads it all at once and consistently: the Service, the names of all its
-// slices, and our own.
-func (s *Slices) look(ctx context.Context) (*picture, error) {
+// look reads it all consistently: the Service, the names of all its slices, and
+// our own. In a hurry it asks for all at once, which takes connections that are
+// made for it; else in turn, over the one that stands.
+func (s *Slices) look(ctx context.Context, hurry bool) (*picture, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestWithin)
 	defer cancel()
 	p := &picture{own: map[string]*slice{}}
@@ -28,22 +29,41 @@ func (s *Slices) look(ctx context.Context) (*picture, error) {
 	own, errs := make([]*slice, len(read)), make([]error, len(read))
 	var named []string
 	var serviceErr, listErr error
-	var work sync.WaitGroup
-	work.Go(func() { p.service, serviceErr = s.getService(ctx) })
-	work.Go(func() { named, listErr = s.list(ctx) })
-	for i, family := range read {
-		work.Go(func() { own[i], errs[i] = s.get(ctx, family) })
+	reads := []func(){
+		func() { p.service, serviceErr = s.getService(ctx) },
+		func() { named, listErr = s.list(ctx) },
 	}
-	work.Wait()
+	for i, family := range read {
+		reads = append(reads, func() { own[i], errs[i] = s.get(ctx, family) })
+	}
+	together(hurry, reads)
 	if err := worst(append(errs, serviceErr, listErr)...); err != nil {
 		return nil, err
 	}
 	for i, family := range read {
 		p.own[family] = own[i]
 	}
+	return p, s.sort(ctx, p, named)
+}
+
+// together does them at once, or one after the other.
+func together(atOnce bool, all []func()) {
+	var work sync.WaitGroup
+	for _, do := range all {
+		if atOnce {
+			work.Go(do)
+		} else {
+			do()
+		}
+	}
+	work.Wait()
+}
+
+// sort tells our slices from foreign ones, and reads those of ours that have not
+// been: of a family that this pod has no address of, and some leader had.
+func (s *Slices) sort(ctx context.Context, p *picture, named []string) (err error) {
 	for _, family := range families {
-		name := SliceName(s.cfg.Service, family)
-		i := slices.Index(named, name)
+		i := slices.Index(named, SliceName(s.cfg.Service, family))
 		if i < 0 {
 			continue
 		}
@@ -51,14 +71,12 @@ func (s *Slices) look(ctx context.Context) (*picture, error) {
 		if _, ok := p.own[family]; ok {
 			continue
 		}
-		// A family that this pod has no address of, and some leader had.
-		var err error
 		if p.own[family], err = s.get(ctx, family); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	p.foreign = named
-	return p, nil
+	return nil
 }
 
 func (s *Slices) getService(ctx context.Context) (*service, error) {

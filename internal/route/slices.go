@@ -138,7 +138,7 @@ func (s *Slices) Check(ctx context.Context) error {
 	if err := s.checkRights(ctx); err != nil {
 		return err
 	}
-	p, err := s.look(ctx)
+	p, err := s.look(ctx, false)
 	if err != nil {
 		return err
 	}
