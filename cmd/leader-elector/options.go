@@ -144,7 +144,7 @@ func mend(err error, args []string) error {
 }
 
 // later are the subcommands that are announced and not there yet.
-var later = []string{"run", "probe", "install", "step-down", "status", "doctor"}
+var later = []string{"run", "probe", "install", "step-down", "status"}
 
 func leftOver(args []string) []error {
 	if len(args) == 0 {
