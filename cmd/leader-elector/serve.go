@@ -92,6 +92,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 // view is a status in the words of HTTP.
 func view(s elector.Status) status.View {
 	v := status.View{
+		Version:  version(),
 		Election: s.Election, Namespace: s.Namespace, Lock: s.Lock, Identity: s.ID,
 		Leader: s.Leader, IsLeader: s.IsLeader, Since: known(s.Since),
 		ValidForSeconds: s.ValidFor.Round(time.Millisecond).Seconds(), Transitions: s.Transitions,

@@ -170,7 +170,9 @@ func (p *patient) serverMend(ctx context.Context, err error) string {
 		return "the certificate is for other names: use one of them in the address from " + from
 	case errors.As(err, &invalid):
 		return "the certificate cannot be used now: renew it, or correct this machine's clock"
-	case errors.As(err, &plain):
+	case refused(err, http.StatusBadRequest) && strings.HasPrefix(p.cfg.Access.Server, "http:"):
+		return "the server speaks TLS: write https:// in the address from " + from
+	case errors.As(err, &plain), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS: write http:// in the address from " + from
 	case errors.As(err, &dns):
 		return "the name is not known here: correct the address from " + from + ", or the pod's DNS"

@@ -16,6 +16,7 @@ import (
 // View is what a candidate shows of itself. Its JSON is the body of /status,
 // /leader and /standby.
 type View struct {
+	Version         string     `json:"version"` // of this program
 	Election        string     `json:"election"`
 	Namespace       string     `json:"namespace"`
 	Lock            string     `json:"lock"`
