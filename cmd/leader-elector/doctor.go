@@ -111,31 +111,48 @@ func (o *options) doctorConfig(env lookup, source string, running bool) doctor.C
 	return cfg
 }
 
-// sidecarArgs finds the arguments of the sidecar that runs in this container:
-// the first process, by number, that is our program and takes part in an
-// election. An exec session does not see its container's arguments otherwise.
+// sidecarArgs finds the arguments of the sidecar that runs in this container, as
+// an exec session does not see its container's arguments otherwise. That is
+// process 1, or the only one of ours with the same file system (under an init,
+// or in a pod that shares its processes). Of several none is taken.
 func sidecarArgs(proc string) (args []string, pid int, ok bool) {
+	if args, ok = argsOf(proc, "1"); ok {
+		return args, 1, true
+	}
+	here, err := os.Readlink(filepath.Join(proc, "self", "ns", "mnt"))
+	if err != nil {
+		return nil, 0, false
+	}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
 		return nil, 0, false
 	}
-	var pids []int
 	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil && n != os.Getpid() {
-			pids = append(pids, n)
-		}
-	}
-	slices.Sort(pids)
-	for _, n := range pids {
-		line, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(n), "cmdline"))
-		if err != nil {
+		n, err := strconv.Atoi(e.Name())
+		if err != nil || n == os.Getpid() {
 			continue
 		}
-		if args, ok := campaigner(line); ok {
-			return args, n, true
+		there, err := os.Readlink(filepath.Join(proc, e.Name(), "ns", "mnt"))
+		if err != nil || there != here {
+			continue
+		}
+		if found, is := argsOf(proc, e.Name()); is {
+			if ok {
+				return nil, 0, false
+			}
+			args, pid, ok = found, n, true
 		}
 	}
-	return nil, 0, false
+	return args, pid, ok
+}
+
+// argsOf gives the flags of one process, if it is one that campaigns.
+func argsOf(proc, pid string) (args []string, ok bool) {
+	line, err := os.ReadFile(filepath.Join(proc, pid, "cmdline"))
+	if err != nil {
+		return nil, false
+	}
+	return campaigner(line)
 }
 
 // campaigner gives the flags of a process that campaigns, from its command line

@@ -31,6 +31,7 @@ const manualHead = `leader-elector keeps exactly one replica of a Kubernetes wor
 
 Usage:
   leader-elector --election=NAME [flags]   take part in an election until SIGTERM
+  leader-elector doctor [-o json] [flags]  say what is wrong with this installation, and what mends it
   leader-elector version                   print the version
   leader-elector help                      print this manual
 
