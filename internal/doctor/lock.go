@@ -39,7 +39,11 @@ func (p *patient) read(ctx context.Context, kind string) (*record, error) {
 	case engine.OK:
 		r := &record{Record: a.Record}
 		if !r.Renewed.IsZero() {
-			r.age = time.Since(r.Renewed) - p.api.skew
+			r.age = time.Since(r.Renewed)
+			if p.api.skew.Abs() > skewLimit { // the server's date is too coarse for less
+				r.age -= p.api.skew
+			}
+			r.age = max(0, r.age)
 		}
 		return r, nil
 	case engine.Absent:

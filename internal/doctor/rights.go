@@ -35,7 +35,7 @@ func (p *patient) needs() []need {
 	ns := p.podNamespace()
 	switch c.Route {
 	case "endpointslice":
-		names := sliceNames(c.Service)
+		names := p.ownNames()
 		all = append(all,
 			need{"the slices", "discovery.k8s.io", "endpointslices", ns, names, []string{"get", "update"}, Fail, "traffic does not follow the lead"},
 			need{"the slices", "discovery.k8s.io", "endpointslices", ns, nil, []string{"create"}, Fail, "traffic does not follow the first lead"},
@@ -159,6 +159,16 @@ func (p *patient) may(ctx context.Context, n need, name, verb string) (bool, err
 	var review struct{ Status struct{ Allowed bool } }
 	err = json.Unmarshal(answer, &review)
 	return review.Status.Allowed, err
+}
+
+// ownNames are those of the slices that this pod writes: of the families that it
+// has addresses of, or of both if those are not known.
+func (p *patient) ownNames() []string {
+	have := p.podFamilies()
+	return slices.DeleteFunc(sliceNames(p.cfg.Service), func(name string) bool {
+		family := "IPv" + name[len(name)-1:]
+		return len(have) > 0 && !slices.Contains(have, family)
+	})
 }
 
 // podNamespace is where the pod, its Service and its slices are.

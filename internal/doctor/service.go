@@ -18,10 +18,12 @@ const roleLabel = "leader-elector.io/role"
 // theService is what is used of a Service.
 type theService struct {
 	Spec struct {
-		Type       string
-		Selector   map[string]string
-		IPFamilies []string `json:"ipFamilies"`
-		Ports      []struct {
+		Type           string
+		ClusterIP      string
+		Selector       map[string]string
+		IPFamilies     []string `json:"ipFamilies"`
+		IPFamilyPolicy string   `json:"ipFamilyPolicy"`
+		Ports          []struct {
 			Name       string
 			Port       int
 			TargetPort json.RawMessage
@@ -91,7 +93,7 @@ func (p *patient) unselected(s *theService) {
 		return
 	}
 	p.fail(finding{text: fmt.Sprintf("the Service %s has a selector, so Kubernetes adds every ready pod to it", p.cfg.Service),
-		mend:     "remove the selector, then what it left behind:",
+		mend:     "remove the selector, then what it left behind (docs/moving-to-endpointslice.md does it with no failed request):",
 		commands: []string{p.dropSelector(), p.dropEndpoints(), p.dropSlices()}})
 }
 
@@ -116,28 +118,31 @@ func (p *patient) families(s *theService) {
 		p.warn(finding{text: "this pod's address is not known, so it cannot be put into a slice", mend: "run doctor in the pod, or give --pod-ip"})
 		return
 	}
-	var have []string
-	for _, text := range p.cfg.PodIPs {
-		if ip, err := netip.ParseAddr(strings.TrimSpace(text)); err == nil {
-			have = append(have, map[bool]string{true: "IPv4", false: "IPv6"}[ip.Unmap().Is4()])
-		}
-	}
+	have := p.podFamilies()
 	var lack []string
 	for _, f := range s.Spec.IPFamilies {
 		if !slices.Contains(have, f) {
 			lack = append(lack, f)
 		}
 	}
-	f := finding{text: fmt.Sprintf("the Service is %s, this pod's address is %s: it has none for %s",
-		strings.Join(s.Spec.IPFamilies, " and "), strings.Join(p.cfg.PodIPs, ", "), strings.Join(lack, ", ")),
-		mend: "set the Service's spec.ipFamilies to what the pods have, or give all addresses with --pod-ip"}
-	switch {
-	case len(lack) == 0:
-	case len(lack) == len(s.Spec.IPFamilies):
-		p.fail(f)
-	default:
-		p.warn(f)
+	// What the Service only prefers, or a headless one has by default, may lack.
+	optional := s.Spec.IPFamilyPolicy == "PreferDualStack" || s.Spec.ClusterIP == "None"
+	if len(lack) == 0 || optional && len(lack) < len(s.Spec.IPFamilies) {
+		return
 	}
+	p.fail(finding{text: fmt.Sprintf("the Service is %s, this pod's address is %s: it has none for %s",
+		strings.Join(s.Spec.IPFamilies, " and "), strings.Join(p.cfg.PodIPs, ", "), strings.Join(lack, " and ")),
+		mend: "set the Service's spec.ipFamilies to what the pods have, or give all addresses with --pod-ip"})
+}
+
+// podFamilies are those of this pod's addresses.
+func (p *patient) podFamilies() (have []string) {
+	for _, text := range p.cfg.PodIPs {
+		if ip, err := netip.ParseAddr(strings.TrimSpace(text)); err == nil {
+			have = append(have, map[bool]string{true: "IPv4", false: "IPv6"}[ip.Unmap().Is4()])
+		}
+	}
+	return have
 }
 
 // kubectlHere is a command on the pod's namespace.

@@ -106,6 +106,28 @@ func TestOurSliceIsHeldAgainstTheLock(t *testing.T) {
 	s.gone(doctor.Fail, "has 2 addresses")
 }
 
+func TestASliceOfTheWrongFamilyIsRemovedByTheMend(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "endpointslice")
+	s.service(object{})
+	s.slice("radio-leader-ipv6", "leader-elector.io", nil, "10.1.2.3")
+	s.obey(s.finding(doctor.Fail, "radio-leader-ipv6 is of addressType IPv4"))
+	s.gone(doctor.Fail, "addressType")
+}
+
+func TestOnlyTheSlicesThatThisPodWritesNeedRights(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "endpointslice")
+	s.cfg.PodIPs = []string{"10.1.2.3"}
+	s.rules[2] = rule("discovery.k8s.io", "endpointslices", "radio-leader-ipv4", "get", "watch", "update")
+	s.grant()
+	s.gone(doctor.Fail, "may not")
+	s.cfg.PodIPs = append(s.cfg.PodIPs, "fd00::3")
+	s.add(s.finding(doctor.Fail, "may not get, update", "radio-leader-ipv6").Rules...)
+	s.add(s.finding(doctor.Warn, "may not watch", "radio-leader-ipv6").Rules...)
+	s.gone(doctor.Fail, "may not")
+}
+
 func TestLabelsAreHeldAgainstTheLock(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "label")

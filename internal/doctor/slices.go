@@ -31,7 +31,8 @@ type slice struct {
 		Labels, Annotations map[string]string
 		OwnerReferences     []struct{ Kind, Name string }
 	}
-	Endpoints []struct {
+	AddressType string
+	Endpoints   []struct {
 		Addresses []string
 		TargetRef *struct{ Name string }
 	}
@@ -71,6 +72,9 @@ func slicesOf(ctx context.Context, p *patient) {
 	for i := range ours {
 		p.ownSlice(&ours[i], filled)
 	}
+	if len(foreign) > 0 {
+		return // they get the traffic
+	}
 	if len(ours) == 0 && p.record.held() {
 		p.fail(finding{text: fmt.Sprintf("%s leads, but its slice %s is not there: nobody gets traffic", p.record.Holder, strings.Join(sliceNames(p.cfg.Service), " or ")),
 			mend: "see the leader's log and its /status (lastError): rights, the selector or foreign slices keep it from writing"})
@@ -101,7 +105,11 @@ func (p *patient) ownSlice(s *slice, anyFilled bool) {
 	term, err := strconv.ParseUint(s.Metadata.Annotations[termNote], 10, 64)
 	held := p.record.term()
 	byPod := slices.ContainsFunc(s.Metadata.OwnerReferences, func(o struct{ Kind, Name string }) bool { return o.Kind == "Pod" })
+	byName := map[bool]string{true: "IPv4", false: "IPv6"}[strings.HasSuffix(name, "-ipv4")]
 	switch {
+	case s.AddressType != byName:
+		p.fail(finding{text: fmt.Sprintf("the slice %s is of addressType %s, which cannot be changed, so the leader does not write it", name, s.AddressType),
+			mend: "remove it, the leader makes it anew:", commands: []string{p.kubectlHere("delete endpointslice %s", name)}})
 	case len(addresses) > 1:
 		p.fail(finding{text: fmt.Sprintf("the slice %s has %d addresses: %s", name, len(addresses), strings.Join(addresses, ", ")),
 			mend: "somebody edited it, and the leader should have mended it at once; remove it, the leader makes it anew:", commands: []string{p.kubectlHere("delete endpointslice %s", name)}})

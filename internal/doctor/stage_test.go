@@ -56,7 +56,7 @@ func newStage(t *testing.T, route string) *stage {
 	}
 	switch route {
 	case "endpointslice":
-		s.cfg.Service, s.cfg.PodIPs = "radio", []string{"10.1.2.3"}
+		s.cfg.Service, s.cfg.PodIPs = "radio", []string{"10.1.2.3", "fd00::3"}
 		s.rules = append(s.rules,
 			rule("discovery.k8s.io", "endpointslices", "radio-leader-ipv4 radio-leader-ipv6", "get", "watch", "update"),
 			rule("discovery.k8s.io", "endpointslices", "", "create", "list"),
