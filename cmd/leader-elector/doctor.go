@@ -108,6 +108,10 @@ func (o *options) doctorConfig(env lookup, source string, running bool) doctor.C
 	cfg.Access = o.access
 	cfg.Election, cfg.Namespace, cfg.ID, cfg.Lock = o.election, o.namespace, o.id, o.lock
 	cfg.TTL, cfg.RenewEvery, cfg.HTTP = o.ttl, o.renewEvery, o.http
+	cfg.Route, cfg.Service = o.route, o.service
+	for _, ip := range o.pod.IPs {
+		cfg.PodIPs = append(cfg.PodIPs, ip.String())
+	}
 	return cfg
 }
 

@@ -116,3 +116,27 @@ func TestTheDoctorsExitCodeSaysWhetherAnythingIsBroken(t *testing.T) {
 		t.Errorf("without a token: exit code %d\n%s%s", code, out, errs)
 	}
 }
+
+// TestTheDoctorReadsWhatTheSidecarWrites looks at a sidecar that leads and
+// routes: what it writes must be sound in the doctor's eyes.
+func TestTheDoctorReadsWhatTheSidecarWrites(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	c := testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music", Service: "radio"}
+	makeService(t, p, c.Namespace, `{"ports":[{"port":80,"targetPort":8080}]}`)
+	env := podAt(t, p, c, "10.1.0.1")
+	a := execute(t, c, env, strings.Fields(sliceFlags+" --new-lock=immediate"))
+	eventually(t, "the Service leading to a", func() bool { return routedTo(t, p, c.Namespace) == "10.1.0.1" })
+	flags := append(strings.Fields(sliceFlags), "--election=music", "--ttl=4s", "--http="+strings.TrimPrefix(a.url, "http://"))
+	var out string
+	eventually(t, "the doctor finding nothing broken", func() bool {
+		var code int
+		code, out, _ = diagnose(t, env, flags...)
+		return code == exitDone
+	})
+	for _, want := range []string{"a holds the lock, term", "the slice radio-leader-ipv4 sends traffic to 10.1.0.1", "fits --route=endpointslice", "the sidecar on " + a.url + "/status leads"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the report lacks %q:\n%s", want, out)
+		}
+	}
+}

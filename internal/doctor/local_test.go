@@ -240,6 +240,7 @@ func TestTheSidecarBesideUsIsAsked(t *testing.T) {
 		{func() {}, doctor.OK, "leads", ""},
 		{func() { v.IsLeader, v.Leader = false, "b" }, doctor.OK, "stands by for b", ""},
 		{func() { v.LastError = "update leases radio/music: forbidden" }, doctor.Fail, "the sidecar says: update leases", "log"},
+		{func() { v.Routing = map[string]string{"lastError": "has a selector"} }, doctor.Fail, "of its routing: has a selector", "service"},
 		{func() { v.Health.Fit = false }, doctor.Warn, "unfit", "app"},
 		{func() { v.Watching = false }, doctor.Warn, "polled, not watched", "watch"},
 		{func() { v.Ready = false }, doctor.Warn, "not ready", "again"},

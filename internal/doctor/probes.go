@@ -30,6 +30,7 @@ type view struct {
 	Version, Election, Namespace, Identity, Leader, LastError, Waiting string
 	IsLeader, Ready, Watching                                          bool
 	Health                                                             struct{ Fit bool }
+	Routing                                                            *struct{ LastError string }
 }
 
 // sidecar asks the sidecar that runs beside us how it sees itself.
@@ -111,6 +112,9 @@ func (p *patient) viewed(url string, v view) {
 	}
 	if v.LastError != "" {
 		p.fail(finding{text: "the sidecar says: " + v.LastError, mend: "the sentence names it; see the other findings and the sidecar's log"})
+	}
+	if v.Routing != nil && v.Routing.LastError != "" {
+		p.fail(finding{text: "the sidecar says of its routing: " + v.Routing.LastError, mend: "the sentence names it; see the service, slices and rights of this report"})
 	}
 	if !v.Health.Fit {
 		p.warn(finding{text: "the sidecar holds the app for unfit, so it does not lead", mend: "see the health checks of this report, and the app's log"})

@@ -2,9 +2,7 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -14,7 +12,7 @@ import (
 // need is what a part of the sidecar must be allowed to do with one resource.
 type need struct {
 	part      string // for people
-	group     string
+	version   string // with its API group
 	resource  string
 	namespace string
 	names     []string // empty: of all names
@@ -28,32 +26,37 @@ type need struct {
 func (p *patient) needs() []need {
 	c := p.cfg
 	all := []need{
-		{"the lock", group(c.Lock), c.Lock, c.Namespace, []string{c.Election}, []string{"get", "update"}, Fail, "it cannot take part"},
-		{"the lock", group(c.Lock), c.Lock, c.Namespace, nil, []string{"create"}, Fail, "it is not ready, and cannot make a missing lock"},
-		{"the lock", group(c.Lock), c.Lock, c.Namespace, []string{c.Election}, []string{"list", "watch"}, Warn, "it polls, and sees a hand-over later"},
+		{"the lock", version(c.Lock), c.Lock, c.Namespace, []string{c.Election}, []string{"get", "update"}, Fail, "it cannot take part"},
+		{"the lock", version(c.Lock), c.Lock, c.Namespace, nil, []string{"create"}, Fail, "it is not ready, and cannot make a missing lock"},
+		{"the lock", version(c.Lock), c.Lock, c.Namespace, []string{c.Election}, []string{"list", "watch"}, Warn, "it polls, and sees a hand-over later"},
 	}
 	ns := p.podNamespace()
 	switch c.Route {
 	case "endpointslice":
 		names := p.ownNames()
 		all = append(all,
-			need{"the slices", "discovery.k8s.io", "endpointslices", ns, names, []string{"get", "update"}, Fail, "traffic does not follow the lead"},
-			need{"the slices", "discovery.k8s.io", "endpointslices", ns, nil, []string{"create"}, Fail, "traffic does not follow the first lead"},
-			need{"the slices", "discovery.k8s.io", "endpointslices", ns, nil, []string{"list"}, Fail, "it cannot tell whether other slices take a share of the traffic"},
-			need{"the slices", "discovery.k8s.io", "endpointslices", ns, names, []string{"watch"}, Warn, "it does not see at once that somebody changed its slice"},
-			need{"the Service", "", "services", ns, []string{c.Service}, []string{"get"}, Fail, "its ports are not known, so traffic does not follow the lead"})
+			need{"the slices", "discovery.k8s.io/v1", "endpointslices", ns, names, []string{"get", "update"}, Fail, "traffic does not follow the lead"},
+			need{"the slices", "discovery.k8s.io/v1", "endpointslices", ns, nil, []string{"create"}, Fail, "traffic does not follow the first lead"},
+			need{"the slices", "discovery.k8s.io/v1", "endpointslices", ns, nil, []string{"list"}, Fail, "it cannot tell whether other slices take a share of the traffic"},
+			need{"the slices", "discovery.k8s.io/v1", "endpointslices", ns, names, []string{"watch"}, Warn, "it does not see at once that somebody changed its slice"},
+			need{"the Service", "v1", "services", ns, []string{c.Service}, []string{"get"}, Fail, "its ports are not known, so traffic does not follow the lead"})
 	case "label":
-		all = append(all, need{"the pods", "", "pods", ns, nil, []string{"get", "list", "watch", "patch"}, Fail, "traffic does not follow the lead"})
+		all = append(all, need{"the pods", "v1", "pods", ns, nil, []string{"get", "list", "watch", "patch"}, Fail, "traffic does not follow the lead"})
 	}
 	return all
 }
 
-// group is the API group of a resource of ours.
-func group(resource string) string {
+// version is that of a lock's kind.
+func version(resource string) string {
 	if resource == "leases" {
-		return "coordination.k8s.io"
+		return "coordination.k8s.io/v1"
 	}
-	return ""
+	return "v1"
+}
+
+// ref is one object of a need, or all of them without a name.
+func (n need) ref(name string) kube.Ref {
+	return kube.Ref{APIVersion: n.version, Resource: n.resource, Namespace: n.namespace, Name: name}
 }
 
 // rights asks for each right, and names the rules that are missing.
@@ -63,7 +66,7 @@ func rights(ctx context.Context, p *patient) {
 		var missing []string
 		for _, verb := range n.verbs {
 			ok, err := p.hasAll(ctx, n, verb)
-			if refused(err, http.StatusForbidden) || refused(err, http.StatusNotFound) {
+			if kube.Unaskable(err) {
 				p.warn(finding{text: "this server does not answer SelfSubjectAccessReviews, so the rights were not looked at", mend: "bind the ClusterRole system:basic-user, which every cluster has, to this account again"})
 				return
 			} else if err != nil {
@@ -97,10 +100,10 @@ func (p *patient) tooMany(ctx context.Context) {
 		return
 	}
 	c := p.cfg
-	if ok, err := p.may(ctx, need{group: group(c.Lock), resource: c.Lock, namespace: c.Namespace}, "", "update"); err != nil || !ok {
+	if ok, err := p.api.May(ctx, "update", need{version: version(c.Lock), resource: c.Lock, namespace: c.Namespace}.ref("")); err != nil || !ok {
 		return
 	}
-	named := need{group: group(c.Lock), resource: c.Lock, names: []string{c.Election}}
+	named := need{version: version(c.Lock), resource: c.Lock, names: []string{c.Election}}
 	p.warn(finding{
 		text:  fmt.Sprintf("this account may update all %s in %s: whoever takes over this pod can end every election there", c.Lock, c.Namespace),
 		mend:  "limit the rule to this lock; only create must stay without a name:",
@@ -117,14 +120,7 @@ func (n need) object() string {
 
 // rule is the RBAC rule that grants verbs of this need, as one line of YAML.
 func (n need) rule(verbs []string) string {
-	g, names := n.group, ""
-	if g == "" {
-		g = `""`
-	}
-	if len(n.names) > 0 {
-		names = fmt.Sprintf("resourceNames: [%s], ", strings.Join(n.names, ", "))
-	}
-	return fmt.Sprintf("{apiGroups: [%s], resources: [%s], %sverbs: [%s]}", g, n.resource, names, strings.Join(verbs, ", "))
+	return n.ref(strings.Join(n.names, ", ")).Rule(verbs...)
 }
 
 // hasAll says whether a verb is granted for every name of a need.
@@ -134,31 +130,11 @@ func (p *patient) hasAll(ctx context.Context, n need, verb string) (bool, error)
 		names = []string{""}
 	}
 	for _, name := range names {
-		if ok, err := p.may(ctx, n, name, verb); !ok || err != nil {
+		if ok, err := p.api.May(ctx, verb, n.ref(name)); !ok || err != nil {
 			return false, err
 		}
 	}
 	return true, nil
-}
-
-// may asks for one right (SelfSubjectAccessReview, which every account may make).
-func (p *patient) may(ctx context.Context, n need, name, verb string) (bool, error) {
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-		"spec": map[string]any{"resourceAttributes": map[string]string{
-			"namespace": n.namespace, "verb": verb, "group": n.group, "resource": n.resource, "name": name,
-		}},
-	})
-	if err != nil {
-		return false, err
-	}
-	answer, err := p.api.Create(ctx, kube.Ref{APIVersion: "authorization.k8s.io/v1", Resource: "selfsubjectaccessreviews"}, body)
-	if err != nil {
-		return false, err
-	}
-	var review struct{ Status struct{ Allowed bool } }
-	err = json.Unmarshal(answer, &review)
-	return review.Status.Allowed, err
 }
 
 // ownNames are those of the slices that this pod writes: of the families that it

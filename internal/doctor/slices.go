@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
+	"github.com/leader-elector/leader-elector/internal/route"
 )
 
 // How the sidecar marks its slices.
@@ -21,7 +22,7 @@ const (
 
 // sliceNames are those of a Service's slices, one per address family.
 func sliceNames(service string) []string {
-	return []string{service + "-leader-ipv4", service + "-leader-ipv6"}
+	return []string{route.SliceName(service, "IPv4"), route.SliceName(service, "IPv6")}
 }
 
 // slice is what is used of an EndpointSlice.
