@@ -177,7 +177,7 @@ func settings(_ context.Context, p *patient) {
 		p.fail(finding{text: err.Error(), mend: "correct the sidecar's flag, variable or mount that is named here"})
 	}
 	if len(p.cfg.Faults) == 0 {
-		p.ok("election %s/%s as %s, lock %s, ttl %v, route %s; from %s",
-			p.cfg.Namespace, p.cfg.Election, p.cfg.ID, p.cfg.Lock, p.cfg.TTL, p.cfg.Route, p.cfg.Source)
+		p.ok("election %s/%s as %s, lock %s, ttl %v, route %s",
+			p.cfg.Namespace, p.cfg.Election, p.cfg.ID, p.cfg.Lock, p.cfg.TTL, p.cfg.Route)
 	}
 }
