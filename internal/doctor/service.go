@@ -38,7 +38,7 @@ func service(ctx context.Context, p *patient) {
 		p.ok("--route=none: the app's readinessProbe on /leader decides where traffic goes, or nothing does")
 		return
 	case p.cfg.Service == "" && p.cfg.Route == "label":
-		p.ok("no Service was looked at: name it with --service to have its selector compared")
+		p.ok("no Service was looked at, as none is named: its selector must have %s=leader", roleLabel)
 		return
 	case p.cfg.Service == "":
 		p.fail(finding{text: "--route=endpointslice without a Service", mend: "give --service=NAME"})
