@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/leader-elector/leader-elector/internal/doctor"
+	"github.com/leader-elector/leader-elector/internal/health"
 	"github.com/leader-elector/leader-elector/internal/kube"
 )
 
@@ -108,11 +109,28 @@ func (o *options) doctorConfig(env lookup, source string, running bool) doctor.C
 	cfg.Access = o.access
 	cfg.Election, cfg.Namespace, cfg.ID, cfg.Lock = o.election, o.namespace, o.id, o.lock
 	cfg.TTL, cfg.RenewEvery, cfg.HTTP = o.ttl, o.renewEvery, o.http
+	cfg.HealthInterval, cfg.HealthTimeout, cfg.HealthFall, cfg.Health = o.healthInterval, o.healthTimeout, o.healthFall, o.askOnce()
 	cfg.Route, cfg.Service = o.route, o.service
 	for _, ip := range o.pod.IPs {
 		cfg.PodIPs = append(cfg.PodIPs, ip.String())
 	}
 	return cfg
+}
+
+// askOnce are the app's health checks, each within its own time.
+func (o *options) askOnce() (checks []doctor.Check) {
+	for _, url := range o.healthChecks {
+		name, ask, err := health.Once(url)
+		if err != nil { // which the flags were refused for
+			ask = func(context.Context) error { return err }
+		}
+		checks = append(checks, doctor.Check{Name: name, Run: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, o.healthTimeout)
+			defer cancel()
+			return ask(ctx)
+		}})
+	}
+	return checks
 }
 
 // sidecarArgs finds the arguments of the sidecar that runs in this container, as

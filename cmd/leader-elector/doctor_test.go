@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,18 +127,25 @@ func TestTheDoctorReadsWhatTheSidecarWrites(t *testing.T) {
 	c := testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music", Service: "radio"}
 	makeService(t, p, c.Namespace, `{"ports":[{"port":80,"targetPort":8080}]}`)
 	env := podAt(t, p, c, "10.1.0.1")
-	a := execute(t, c, env, strings.Fields(sliceFlags+" --new-lock=immediate"))
+	app := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(app.Close)
+	well := "--health-check=tcp://" + app.Listener.Addr().String()
+	a := execute(t, c, env, append(strings.Fields(sliceFlags), "--new-lock=immediate", well))
 	eventually(t, "the Service leading to a", func() bool { return routedTo(t, p, c.Namespace) == "10.1.0.1" })
-	flags := append(strings.Fields(sliceFlags), "--election=music", "--ttl=4s", "--http="+strings.TrimPrefix(a.url, "http://"))
+	flags := append(strings.Fields(sliceFlags), well, "--election=music", "--ttl=4s", "--http="+strings.TrimPrefix(a.url, "http://"))
 	var out string
 	eventually(t, "the doctor finding nothing broken", func() bool {
 		var code int
 		code, out, _ = diagnose(t, env, flags...)
 		return code == exitDone
 	})
-	for _, want := range []string{"a holds the lock, term", "the slice radio-leader-ipv4 sends traffic to 10.1.0.1", "fits --route=endpointslice", "the sidecar on " + a.url + "/status leads"} {
+	for _, want := range []string{"a holds the lock, term", "the slice radio-leader-ipv4 sends traffic to 10.1.0.1", "fits --route=endpointslice", "ok    health      tcp://", "the sidecar on " + a.url + "/status leads"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out)
 		}
+	}
+	sick := "--health-check=" + app.URL + "/well?token=secret"
+	if code, out, _ := diagnose(t, env, append(flags, sick)...); code != exitFailed || !strings.Contains(out, "FAIL  health      "+app.URL+"/well: ") || strings.Contains(out, "secret") {
+		t.Errorf("with a check that does not hold: exit code %d\n%s", code, out)
 	}
 }
