@@ -136,5 +136,11 @@ func markdown() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", spelling(f), variable, description(f))
 		}
 	}
+	for _, command := range []string{"step-down", "status"} {
+		fmt.Fprintf(&b, "\n## leader-elector %s\n\n| flag | meaning |\n| --- | --- |\n", command)
+		(&question{command: command}).flags().VisitAll(func(f *pflag.Flag) {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", spelling(f), description(f))
+		})
+	}
 	return b.String()
 }
