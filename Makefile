@@ -32,7 +32,7 @@ compiler:
 
 .PHONY: test
 test: build compiler ## Run every test, against a real control plane (built at the first run)
-	@$(PLANE) build etcd kube-apiserver
+	@$(PLANE) build etcd kube-apiserver kubectl
 	@set -e; for m in $(CODE); do \
 	  echo "== test $$m"; \
 	  $(PLANE) run -- env -C "$(CURDIR)/$$m" CGO_ENABLED=1 go test -race -timeout 20m ./...; \

@@ -22,6 +22,12 @@ func (r *refusal) Is(target error) bool { return target == ErrRefused }
 // and returns once the lock was released for whoever accepted. If nobody
 // accepts within a second, this candidate goes on leading.
 func (e *Elector) StepDown(ctx context.Context, to string) error {
+	_, err := e.HandOver(ctx, to)
+	return err
+}
+
+// HandOver is StepDown, and returns the id of whoever accepted.
+func (e *Elector) HandOver(ctx context.Context, to string) (heir string, err error) {
 	answer := make(chan engine.HandedOver, 1)
 	e.mu.Lock()
 	e.asks++
@@ -34,18 +40,18 @@ func (e *Elector) StepDown(ctx context.Context, to string) error {
 		e.mu.Unlock()
 	}()
 	if err := e.tellLoop(ctx, engine.HandOver{ID: id, To: to}); err != nil {
-		return err
+		return "", err
 	}
 	select {
 	case a := <-answer:
 		if a.Refusal != "" {
-			return &refusal{why: a.Refusal}
+			return "", &refusal{why: a.Refusal}
 		}
-		return nil
+		return a.To, nil
 	case <-e.ended:
-		return ErrNotRunning
+		return "", ErrNotRunning
 	case <-ctx.Done():
-		return ctx.Err()
+		return "", ctx.Err()
 	}
 }
 

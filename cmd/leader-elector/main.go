@@ -36,6 +36,12 @@ type lookup func(string) (string, bool)
 
 // run is the program, less what only a process can do.
 func run(ctx context.Context, args []string, env lookup, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "doctor" {
+		return runDoctor(ctx, args[1:], env, stdout, stderr)
+	}
+	if len(args) > 0 && (args[0] == "step-down" || args[0] == "status") {
+		return ask(ctx, args[0], args[1:], env, stdout, stderr)
+	}
 	o, err := parse(args, env)
 	switch {
 	case errors.Is(err, errHelp):

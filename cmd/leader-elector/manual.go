@@ -31,6 +31,9 @@ const manualHead = `leader-elector keeps exactly one replica of a Kubernetes wor
 
 Usage:
   leader-elector --election=NAME [flags]   take part in an election until SIGTERM
+  leader-elector step-down [flags]         hand the lead over, if this pod has it; --help
+  leader-elector status [flags]            what the sidecar of this pod says; --help
+  leader-elector doctor [-o json] [flags]  say what is wrong with this installation, and what mends it
   leader-elector version                   print the version
   leader-elector help                      print this manual
 
@@ -39,13 +42,16 @@ LEADER_ELECTOR_ELECTION_NAMESPACE; the flag wins.
 `
 
 const manualTail = `
-HTTP (GET and HEAD):
+HTTP (GET and HEAD, but for the last):
   /         200 {"name":"<leader>"}, the answer of leader-elector:0.5
   /leader   200 if this pod leads now, else 503
   /standby  200 if it does not lead and could take over, else 503
   /status   this pod's view, as JSON
   /livez    200 while the election's loop turns
   /readyz   200 once the rights were checked and the lock was read
+  POST /step-down  from this pod only: hands the lead over, to anybody or to
+            {"to":"POD"}; 200 when the lock was released for whoever accepted,
+            409 with the reason when it was not
 
 Examples:
   leader-elector --election=music
@@ -130,6 +136,12 @@ func markdown() string {
 			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", spelling(f), variable, description(f))
 		}
+	}
+	for _, command := range []string{"step-down", "status"} {
+		fmt.Fprintf(&b, "\n## leader-elector %s\n\n| flag | meaning |\n| --- | --- |\n", command)
+		(&question{command: command}).flags().VisitAll(func(f *pflag.Flag) {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", spelling(f), description(f))
+		})
 	}
 	return b.String()
 }

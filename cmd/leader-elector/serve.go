@@ -63,7 +63,12 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
-		server := status.New(status.Config{View: func() status.View { return traffic.show(app.show(view(e.Status()))) }, Alive: e.Alive, Log: log})
+		server := status.New(status.Config{
+			View:  func() status.View { return traffic.show(app.show(view(e.Status()))) },
+			Alive: e.Alive, Log: log,
+			StepDown:  func(ctx context.Context, to string) (string, error) { return handOver(ctx, e, to) },
+			Successor: func(ctx context.Context) string { return successor(ctx, e) },
+		})
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -92,6 +97,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 // view is a status in the words of HTTP.
 func view(s elector.Status) status.View {
 	v := status.View{
+		Version:  version(),
 		Election: s.Election, Namespace: s.Namespace, Lock: s.Lock, Identity: s.ID,
 		Leader: s.Leader, IsLeader: s.IsLeader, Since: known(s.Since),
 		ValidForSeconds: s.ValidFor.Round(time.Millisecond).Seconds(), Transitions: s.Transitions,

@@ -1,6 +1,6 @@
-// Package status is the HTTP face of a candidate. It only reads: what it shows
-// is computed by its owner for each request, so no answer is older than the
-// question.
+// Package status is the HTTP face of a candidate. What it shows is computed by
+// its owner for each request, so no answer is older than the question. It only
+// reads, but for one request that whoever is in the pod may make: to hand over.
 package status
 
 import (
@@ -16,6 +16,7 @@ import (
 // View is what a candidate shows of itself. Its JSON is the body of /status,
 // /leader and /standby.
 type View struct {
+	Version         string     `json:"version"` // of this program
 	Election        string     `json:"election"`
 	Namespace       string     `json:"namespace"`
 	Lock            string     `json:"lock"`
@@ -50,6 +51,13 @@ type Config struct {
 	View  func() View                 // computed for each request
 	Alive func(context.Context) error // nil while the election's loop turns
 	Log   *slog.Logger
+
+	// StepDown offers the lead to a candidate, or to anybody if to is empty, and
+	// returns who accepted it once the lock was released; a Refusal says why not.
+	StepDown func(ctx context.Context, to string) (heir string, err error)
+	// Successor returns the name of the leader once it is somebody else, or
+	// nothing when ctx ends.
+	Successor func(ctx context.Context) string
 }
 
 // Limits of the server. A sidecar's clients are probes and a handful of
@@ -66,17 +74,18 @@ const (
 
 // Server answers on one listener.
 type Server struct {
+	cfg   Config
 	http  *http.Server
 	conns connections
 }
 
 // New makes a server; Serve starts it.
 func New(cfg Config) *Server {
-	s := &Server{}
+	s := &Server{cfg: cfg}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
-		Handler:           handler(cfg),
+		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      requestTimeout,
@@ -101,7 +110,8 @@ func (s *Server) Shutdown() {
 	}
 }
 
-func handler(cfg Config) http.Handler {
+func (s *Server) handler() http.Handler {
+	cfg := s.cfg
 	answers := map[string]http.HandlerFunc{
 		"/":        func(w http.ResponseWriter, r *http.Request) { name(w, cfg.View()) },
 		"/leader":  func(w http.ResponseWriter, r *http.Request) { v := cfg.View(); show(w, v, v.IsLeader) },
@@ -109,13 +119,20 @@ func handler(cfg Config) http.Handler {
 		"/status":  func(w http.ResponseWriter, r *http.Request) { show(w, cfg.View(), true) },
 		"/readyz":  func(w http.ResponseWriter, r *http.Request) { ready(w, cfg.View()) },
 		"/livez":   func(w http.ResponseWriter, r *http.Request) { alive(w, r, cfg.Alive) },
+
+		"/step-down": nil, // the only one that answers POST, and nothing else
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		answer, ok := answers[r.URL.Path]
 		switch {
 		case !ok:
-			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /livez /readyz")
+			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /livez /readyz, and POST /step-down")
+		case r.URL.Path == "/step-down" && r.Method != http.MethodPost:
+			w.Header().Set("Allow", "POST")
+			plain(w, http.StatusMethodNotAllowed, r.URL.Path+" only answers POST")
+		case r.URL.Path == "/step-down":
+			s.stepDown(w, r)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
 			plain(w, http.StatusMethodNotAllowed, r.URL.Path+" only answers GET and HEAD")
