@@ -17,6 +17,9 @@ var update = flag.Bool("update", false, "write docs/flags.md from the flags")
 const asProgram = "TEST_AS_LEADER_ELECTOR"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(asActor); path != "" {
+		act(path)
+	}
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

@@ -19,7 +19,7 @@ func (o *options) config(log *slog.Logger) elector.Config {
 		Election: o.election, Namespace: o.namespace, ID: o.id, PodUID: o.podUID,
 		Lock: o.lock, NewLock: o.newLock, TTL: o.ttl, RenewEvery: o.renewEvery,
 		Server: o.access.Server, NewClient: o.access.NewClient, UserAgent: o.access.UserAgent,
-		ServerFrom: o.access.AddressFrom, CredentialHint: o.access.CredentialHint, Logger: log,
+		ServerFrom: o.access.AddressFrom, CredentialHint: o.access.CredentialHint, Follower: o.follower, Logger: log,
 	}
 }
 
