@@ -20,17 +20,17 @@ import (
 // command being over.
 var runFaults = []struct {
 	name string
-	do   func(a *runner, hang func())
+	do   func(t *testing.T, a *runner, hang func())
 }{
-	{"elector frozen", func(a *runner, _ func()) { syscall.Kill(a.elector(), syscall.SIGSTOP) }},
-	{"command frozen and API hung", func(a *runner, hang func()) { hang(); syscall.Kill(a.command(), syscall.SIGSTOP) }},
-	{"both frozen", func(a *runner, _ func()) {
+	{"elector frozen", func(t *testing.T, a *runner, _ func()) { send(t, a.elector(), syscall.SIGSTOP) }},
+	{"command frozen and API hung", func(t *testing.T, a *runner, hang func()) { hang(); send(t, a.command(), syscall.SIGSTOP) }},
+	{"both frozen", func(t *testing.T, a *runner, _ func()) {
 		command := a.command()
-		syscall.Kill(a.elector(), syscall.SIGSTOP)
-		syscall.Kill(command, syscall.SIGSTOP)
+		send(t, a.elector(), syscall.SIGSTOP)
+		send(t, command, syscall.SIGSTOP)
 	}},
-	{"API hung", func(_ *runner, hang func()) { hang() }},
-	{"elector killed", func(a *runner, _ func()) { syscall.Kill(a.elector(), syscall.SIGKILL) }},
+	{"API hung", func(_ *testing.T, _ *runner, hang func()) { hang() }},
+	{"elector killed", func(t *testing.T, a *runner, _ func()) { send(t, a.elector(), syscall.SIGKILL) }},
 }
 
 // trials is how often each fault is tried; LEADER_ELECTOR_RUN_TRIALS=36 measures.
@@ -89,7 +89,7 @@ func (l *lateness) tell(t *testing.T, judge bool) {
 	}
 }
 
-func tryFault(t *testing.T, in place, fault func(*runner, func())) (acted, gone time.Duration) {
+func tryFault(t *testing.T, in place, fault func(*testing.T, *runner, func())) (acted, gone time.Duration) {
 	p := testplane.Get(t)
 	ns, file := p.Namespace(t), filepath.Join(t.TempDir(), "deeds")
 	forward := netfault.Forward(t, strings.TrimPrefix(p.Server, "https://"))
@@ -107,7 +107,7 @@ func tryFault(t *testing.T, in place, fault func(*runner, func())) (acted, gone 
 	}
 	ended := make(chan time.Duration, 1)
 	go func() { ended <- whenGone(command) }()
-	fault(a, func() { hang(t, forward) })
+	fault(t, a, func() { hang(t, forward) })
 	b.acts(t, first)
 	all := deeds(t, file)
 	inOrder(t, all)
@@ -121,7 +121,7 @@ func tryFault(t *testing.T, in place, fault func(*runner, func())) (acted, gone 
 		}
 	}
 	// Nothing that is woken late acts again.
-	syscall.Kill(command, syscall.SIGCONT)
+	send(t, command, syscall.SIGCONT)
 	inOrder(t, deeds(t, file))
 	return acted, <-ended - until
 }

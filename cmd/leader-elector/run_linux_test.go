@@ -195,6 +195,15 @@ func container(t *testing.T) []string {
 	return line
 }
 
+// send signals a process that must be there: number zero would mean all of us.
+func send(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if pid == 0 {
+		t.Fatalf("there is no process to send %v to", s)
+	}
+	syscall.Kill(pid, s)
+}
+
 // elector is the process that takes part in the election; zero if it has ended.
 func (r *runner) elector() int {
 	if !r.contained {
