@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	elector "github.com/leader-elector/leader-elector"
 	child "github.com/leader-elector/leader-elector/internal/run"
 )
 
@@ -69,6 +70,9 @@ func (o *options) checkRun() (faults []error) {
 	if o.onExit != child.Exit && o.onExit != child.Handover {
 		fault("%s=%q: write %q or %q", o.source("on-exit"), o.onExit, child.Exit, child.Handover)
 	}
+	if len(o.healthChecks) > 0 {
+		fault("%s has nobody to ask while run stands by, as the command runs only while it leads: leave it out", o.source("health-check"))
+	}
 	// A renewal that is sent in time must have the chance to be confirmed before
 	// the command is told to stop: trust is nine tenths of the ttl, and an
 	// attempt may take a sixth of it.
@@ -83,6 +87,19 @@ func (o *options) checkRun() (faults []error) {
 		fault("%s=%v leaves no time to renew within the ttl %v: at most %v, or a longer --ttl", o.source("stop-grace"), o.grace(), o.ttl, most)
 	}
 	return faults
+}
+
+// before puts the command before what else follows the lead, which may be
+// nothing: traffic comes when the command was started, and is gone before it
+// is told to stop (law 9).
+func (o *options) before(other elector.Follower) elector.Follower {
+	switch {
+	case o.child == nil:
+		return other
+	case other == nil:
+		return o.child
+	}
+	return elector.Chain(o.child, other)
 }
 
 // commandEnded is the cause with which a command that ended by itself ends the

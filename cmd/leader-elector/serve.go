@@ -19,7 +19,7 @@ func (o *options) config(log *slog.Logger) elector.Config {
 		Election: o.election, Namespace: o.namespace, ID: o.id, PodUID: o.podUID,
 		Lock: o.lock, NewLock: o.newLock, TTL: o.ttl, RenewEvery: o.renewEvery,
 		Server: o.access.Server, NewClient: o.access.NewClient, UserAgent: o.access.UserAgent,
-		ServerFrom: o.access.AddressFrom, CredentialHint: o.access.CredentialHint, Follower: o.follower, Logger: log,
+		ServerFrom: o.access.AddressFrom, CredentialHint: o.access.CredentialHint, Logger: log,
 	}
 }
 
@@ -48,7 +48,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	cfg := o.config(log)
-	cfg.Follower = traffic.follower
+	cfg.Follower = o.before(traffic.follower)
 	if e, err = elector.New(cfg); err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (c *Child) Lead(ctx context.Context, term elector.Term) error {
 	if left := until - elector.BootTime(); left <= c.cfg.Grace {
 		return fmt.Errorf("trust ends in %v, too soon to start the command", left)
 	}
-	if err := c.guard.set(until); err != nil {
+	if err := c.guard.set(until - early); err != nil {
 		return err
 	}
 	p, err := start(c.cfg.Path, c.cfg.Args, append(slices.Clip(c.cfg.Env), termVariable+term.String()))

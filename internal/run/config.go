@@ -30,6 +30,11 @@ type Config struct {
 // for the kernel and for a machine that is busy.
 const ahead = 100 * time.Millisecond
 
+// early is how much before the end of trust the kernel's guard strikes: a killed
+// process must be scheduled once more to end, and its child after it, which a
+// machine under load delays.
+const early = 20 * time.Millisecond
+
 // cannotStart is the exit code for a command that was found and does not start,
 // as a shell tells it.
 const cannotStart = 126

@@ -5,11 +5,11 @@
 //
 //	trust - grace   SIGTERM, unless a renewal moves the end of trust on before
 //	trust - 100 ms  SIGKILL, by the elector, which then waits for its next turn
-//	trust           SIGKILL of the elector, by the kernel, and so of the command
+//	trust - 20 ms   SIGKILL of the elector, by the kernel, and so of the command
 //
 // The first two are this process's own doing and fail when it is frozen or
 // starved. The third does not need it: a POSIX timer on CLOCK_BOOTTIME, which
-// each confirmed renewal moves on, kills this process at the end of trust, and
+// each confirmed renewal moves on, kills this process when trust ends, and
 // PR_SET_PDEATHSIG makes the kernel kill the command when the thread that
 // started it is gone. SIGKILL ends stopped processes too. That thread therefore
 // lives as long as the command does, and the timer stands from before the

@@ -67,7 +67,7 @@ func (w *watch) trust(until time.Duration) {
 	// Told before it is done, so that the last line in the log of a process
 	// that the guard killed names an end that is not too early.
 	w.c.cfg.Log.Debug("the kernel's guard moves on", "until", until)
-	if err := w.c.guard.set(until); err != nil {
+	if err := w.c.guard.set(until - early); err != nil {
 		w.c.cfg.Log.Error("the kernel's guard stays where it is and will end this process", "error", err)
 	}
 	if !w.c.covered && w.l.p.escaped() {
