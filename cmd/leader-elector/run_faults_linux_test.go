@@ -98,7 +98,7 @@ func tryFault(t *testing.T, in place, fault func(*testing.T, *runner, func())) (
 		how = parent // outside, what a command starts is not in the guard's reach
 	}
 	a := runs(t, p, testplane.Candidate{Namespace: ns, Pod: "a", Election: "music", Server: "https://" + forward.Addr()}, in, file, how, "--new-lock=immediate")
-	first := a.acts(t)
+	first := a.acts(t, 0)
 	b := runs(t, p, testplane.Candidate{Namespace: ns, Pod: "b", Election: "music"}, in, file, how)
 	eventually(t, "b knowing a", func() bool { return b.names("a") })
 	command := a.command()

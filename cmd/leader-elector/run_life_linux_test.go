@@ -39,7 +39,7 @@ func TestSIGTERMEndsTheCommandThenReleasesAndPassesItsExitCode(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			everywhere(t, func(t *testing.T, in place, p *testplane.Plane, c testplane.Candidate, file string) {
 				a := runs(t, p, c, in, file, polite, "--new-lock=immediate")
-				term := a.acts(t)
+				term := a.acts(t, 0)
 				if told := *a.status(t).Term; told != strconv.FormatUint(term, 10) {
 					t.Errorf("the command was told term %d; it is %s", term, told)
 				}
@@ -64,7 +64,7 @@ func TestSIGTERMEndsTheCommandThenReleasesAndPassesItsExitCode(t *testing.T) {
 func TestWhatTheCommandLeavesBehindEndsBeforeTheRelease(t *testing.T) {
 	everywhere(t, func(t *testing.T, in place, p *testplane.Plane, c testplane.Candidate, file string) {
 		a := runs(t, p, c, in, file, parent, "--new-lock=immediate", "--stop-grace=300ms")
-		term := a.acts(t)
+		term := a.acts(t, 0)
 		left := 0
 		eventually(t, "the command having a child", func() bool { left = firstChild(a.command()); return left != 0 })
 		c.Pod = "b"
@@ -103,7 +103,7 @@ func TestWithOnExitHandoverOthersGoFirst(t *testing.T) {
 	c := testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music"}
 	file := filepath.Join(t.TempDir(), "deeds")
 	a := runs(t, p, c, places[0], file, stubborn, "--new-lock=immediate", "--on-exit=handover")
-	first := a.acts(t)
+	first := a.acts(t, 0)
 	c.Pod = "b"
 	b := runs(t, p, c, places[0], file, stubborn, "--on-exit=handover")
 	eventually(t, "b knowing a", func() bool { return b.names("a") })
@@ -111,7 +111,7 @@ func TestWithOnExitHandoverOthersGoFirst(t *testing.T) {
 	second := b.acts(t, first)
 	a.lives(t)
 	b.tell(t, syscall.SIGSTOP) // b is no candidate any more
-	a.acts(t, first, second)
+	a.acts(t, second)
 	a.lives(t)
 	inOrder(t, deeds(t, file))
 }
@@ -119,7 +119,7 @@ func TestWithOnExitHandoverOthersGoFirst(t *testing.T) {
 func TestLosingTheLeadEndsTheCommandAndNotTheProgram(t *testing.T) {
 	everywhere(t, func(t *testing.T, in place, p *testplane.Plane, c testplane.Candidate, file string) {
 		a := runs(t, p, c, in, file, polite, "--new-lock=immediate")
-		first := a.acts(t)
+		first := a.acts(t, 0)
 		path := "/apis/coordination.k8s.io/v1/namespaces/" + c.Namespace + "/leases/music"
 		if code, body := p.Do(t, http.MethodPatch, path, []byte(`{"spec":{"holderIdentity":""}}`)); code != http.StatusOK {
 			t.Fatalf("%d %s", code, body)

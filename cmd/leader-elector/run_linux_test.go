@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -70,19 +71,36 @@ type deed struct {
 
 func deeds(t *testing.T, path string) (all []deed) {
 	t.Helper()
-	file, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	// A line that is being written is not read.
+	for line := range strings.Lines(string(data[:bytes.LastIndexByte(data, '\n')+1])) {
 		var d deed
-		if _, err := fmt.Sscan(lines.Text(), &d.term, &d.at); err != nil {
-			t.Fatalf("the command wrote %q: %v", lines.Text(), err)
+		if _, err := fmt.Sscan(line, &d.term, &d.at); err != nil {
+			t.Fatalf("the command wrote %q: %v", line, err)
 		}
 		all = append(all, d)
 	}
 	return all
+}
+
+// newest is the term of the last deed; zero if there is none.
+func newest(path string) (term uint64) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	end := make([]byte, 256)
+	size, _ := file.Seek(0, io.SeekEnd)
+	n, _ := file.ReadAt(end, max(0, size-int64(len(end))))
+	lines := strings.Split(string(end[:n]), "\n")
+	if len(lines) > 1 { // the last is empty, or is being written
+		fmt.Sscan(lines[len(lines)-2], &term)
+	}
+	return term
 }
 
 // terms are those in which something was done, oldest deed first.
@@ -234,8 +252,8 @@ func firstChild(pid int) int {
 	return 0
 }
 
-// acts waits for a deed of a term that is not in before, and returns the term.
-func (r *runner) acts(t *testing.T, before ...uint64) (term uint64) {
+// acts waits for a deed of a later term than before, and returns the term.
+func (r *runner) acts(t *testing.T, before uint64) (term uint64) {
 	t.Helper()
 	eventually(t, r.name+"'s command acting", func() bool {
 		select {
@@ -243,10 +261,8 @@ func (r *runner) acts(t *testing.T, before ...uint64) (term uint64) {
 			t.Fatalf("%s ended: %v", r.name, r.cmd.ProcessState)
 		default:
 		}
-		if s := terms(deeds(t, r.deeds)); len(s) > len(before) {
-			term = s[len(s)-1]
-		}
-		return term != 0
+		term = newest(r.deeds)
+		return term > before
 	})
 	return term
 }
