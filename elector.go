@@ -208,7 +208,9 @@ func (e *Elector) do(action engine.Action) {
 	case engine.Lead:
 		if a.Begin {
 			e.log.Info("leading", "term", a.Term.String())
-			e.startLeading(Term(a.Term))
+			e.startLeading(Term(a.Term), a.Trust.Until())
+		} else if l := e.last; l != nil && l.term == Term(a.Term) {
+			l.trust.move(a.Trust.Until())
 		}
 	case engine.StopLeading:
 		e.log.Info("no longer leading", "term", a.Term.String(), "reason", string(reasons[a.Reason]), "detail", a.Detail)

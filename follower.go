@@ -74,9 +74,7 @@ func (w *work) Lead(ctx context.Context, term Term) error {
 	go func() {
 		defer close(w.done)
 		err := w.act(ctx, term)
-		if giveUp, ok := ctx.Value(giveUpKey{}).(func(error)); ok && ctx.Err() == nil {
-			giveUp(err)
-		}
+		GiveUp(ctx, err)
 	}()
 	return nil
 }
@@ -90,34 +88,34 @@ func (w *work) Stop(ctx context.Context, _ Reason) error {
 	}
 }
 
-// giveUpKey finds, in a leader's context, the function that gives up the lead.
-type giveUpKey struct{}
-
 // leadership is one term's calls to the Follower, made in order by one
 // goroutine that Run waits for.
 type leadership struct {
 	term   Term
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	trust  *held
+	giveUp func(why error)
 	led    bool          // Lead was called
 	ready  chan struct{} // closed when Lead has returned or was skipped
 	done   chan struct{} // closed when Stop has returned or was skipped
 }
 
 // startLeading calls Lead once the previous term's Stop has returned.
-func (e *Elector) startLeading(term Term) {
+func (e *Elector) startLeading(term Term, until time.Duration) {
 	if e.cfg.Follower == nil {
 		return
 	}
-	ctx := context.WithValue(e.base, giveUpKey{}, func(err error) {
+	l := &leadership{term: term, trust: newHeld(until), ready: make(chan struct{}), done: make(chan struct{})}
+	l.giveUp = func(why error) {
 		detail := "the work ended by itself"
-		if err != nil {
-			detail = "the work failed: " + err.Error()
+		if why != nil {
+			detail = "the work failed: " + why.Error()
 		}
 		e.send(engine.Yield{Reason: detail})
-	})
-	ctx, cancel := context.WithCancelCause(ctx)
-	l := &leadership{term: term, ctx: ctx, cancel: cancel, ready: make(chan struct{}), done: make(chan struct{})}
+	}
+	ctx, cancel := context.WithCancelCause(context.WithValue(e.base, leadKey{}, l))
+	l.ctx, l.cancel = ctx, cancel
 	prev := e.last
 	e.last = l
 	e.spawn(func() {

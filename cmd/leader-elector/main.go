@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	child "github.com/leader-elector/leader-elector/internal/run"
 )
 
 // Exit codes.
@@ -25,6 +27,13 @@ func main() {
 	// hundred KiB, so most of that would be garbage that every pod pays for.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "run" && child.NeedsInit() {
+		code, err := child.Init(os.Args, os.Environ())
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "leader-elector: %v\n", err)
+		}
+		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -56,6 +65,13 @@ func run(ctx context.Context, args []string, env lookup, stdout, stderr io.Write
 	if err != nil {
 		fmt.Fprintf(stderr, "leader-elector: %v\nTry 'leader-elector --help'.\n", indent(err))
 		return exitUsage
+	}
+	if o.command != nil {
+		code, err := o.runCommand(ctx, os.Environ(), stderr)
+		if err != nil {
+			fmt.Fprintf(stderr, "leader-elector: %v\n", err)
+		}
+		return code
 	}
 	if err := o.serve(ctx, stderr); err != nil {
 		fmt.Fprintf(stderr, "leader-elector: %v\n", err)

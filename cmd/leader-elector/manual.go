@@ -31,6 +31,8 @@ const manualHead = `leader-elector keeps exactly one replica of a Kubernetes wor
 
 Usage:
   leader-elector --election=NAME [flags]   take part in an election until SIGTERM
+  leader-elector run --election=NAME [flags] -- CMD [ARG...]
+                                           run CMD only while this candidate leads
   leader-elector step-down [flags]         hand the lead over, if this pod has it; --help
   leader-elector status [flags]            what the sidecar of this pod says; --help
   leader-elector doctor [-o json] [flags]  say what is wrong with this installation, and what mends it
@@ -61,8 +63,12 @@ Examples:
   leader-elector --election=music --election-namespace=default --id=a --server=http://127.0.0.1:8001
       beside ` + "`kubectl proxy`" + `
 
+  leader-elector run --election=music --stop-grace=2s -- app --its-flag
+      the app lives only while this candidate leads, and is told its term in
+      LEADER_ELECTOR_TERM; see docs/run.md
+
 SIGTERM and SIGINT hand over, then the program ends; a second one ends it at once.
-Exit codes: 0 done, 1 failed, 2 wrong usage.
+Exit codes: 0 done, 1 failed, 2 wrong usage; run passes on CMD's.
 `
 
 // manual is what --help prints.

@@ -31,6 +31,7 @@ type options struct {
 	help, version           bool
 	routing
 	healthOptions
+	runOptions
 
 	level  slog.Level
 	access kube.Access
@@ -50,6 +51,7 @@ var groups = []struct {
 	{"Health", healthGroup},
 	{"Routing", routingGroup},
 	{"HTTP", []string{"http"}},
+	{"Command (run)", runGroup},
 	{"Logs", []string{"log-level", "log-format"}},
 	{"Other", []string{"help", "version"}},
 }
@@ -72,6 +74,7 @@ func (o *options) flags() *pflag.FlagSet {
 	o.healthFlags(f)
 	o.routingFlags(f)
 	f.StringVar(&o.http, "http", ":4040", "`ADDRESS` to answer on, HOST:PORT or :PORT; empty: no HTTP")
+	o.runFlags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text or json; times are UTC")
 	f.BoolVarP(&o.help, "help", "h", false, "print this manual")
@@ -96,6 +99,9 @@ func parse(args []string, env lookup) (*options, error) {
 			return nil, errHelp
 		case "version":
 			return nil, errVersion
+		case "run":
+			args = args[1:]
+			o.command = []string{}
 		}
 	}
 	if err := f.Parse(args); err != nil {
@@ -119,7 +125,7 @@ func parse(args []string, env lookup) (*options, error) {
 		}
 		o.fromEnv[flag.Name] = true
 	})
-	faults = append(faults, leftOver(f.Args())...)
+	faults = append(faults, leftOver(o.takeCommand(f))...)
 	faults = append(faults, o.check()...)
 	return o, errors.Join(faults...)
 }
@@ -144,7 +150,7 @@ func mend(err error, args []string) error {
 }
 
 // later are the subcommands that are announced and not there yet.
-var later = []string{"run", "probe", "install"}
+var later = []string{"probe", "install"}
 
 func leftOver(args []string) []error {
 	if len(args) == 0 {
@@ -154,13 +160,16 @@ func leftOver(args []string) []error {
 	if args[0] == "step-down" || args[0] == "status" {
 		return []error{fmt.Errorf("%q is left over; a subcommand comes first: write leader-elector %s", what, what)}
 	}
+	if args[0] == "run" {
+		return []error{errors.New("run comes first: write `leader-elector run [flags] -- CMD`")}
+	}
 	if slices.Contains(later, args[0]) {
-		return []error{fmt.Errorf("the subcommand %q is not there yet; there are step-down, status, doctor, version and help", args[0])}
+		return []error{fmt.Errorf("the subcommand %q is not there yet; there are run, step-down, status, doctor, version and help", args[0])}
 	}
 	if args[0] == "true" || args[0] == "false" {
 		return []error{fmt.Errorf("%q is left over; a switch takes its value after an equals sign: write --use-cluster-credentials=%s", what, args[0])}
 	}
-	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are step-down, status, doctor, version and help", what)}
+	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, doctor, version and help", what)}
 }
 
 // indent puts each of several faults on a line of its own.

@@ -165,7 +165,9 @@ func TestTheLabelFollowsTheLead(t *testing.T) {
 	ns := p.Namespace(t)
 	role := func(pod string) string {
 		_, body := p.Do(t, http.MethodGet, "/api/v1/namespaces/"+ns+"/pods/"+pod, nil)
-		var meta struct{ Metadata struct{ Labels map[string]string } }
+		var meta struct {
+			Metadata struct{ Labels map[string]string }
+		}
 		if err := json.Unmarshal(body, &meta); err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,9 @@ var update = flag.Bool("update", false, "write docs/flags.md from the flags")
 const asProgram = "TEST_AS_LEADER_ELECTOR"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(asActor); path != "" {
+		act(path)
+	}
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
@@ -26,6 +29,11 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"setuid": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.Chmod(ts.MkAbs(args[0]), 0o755|os.ModeSetuid))
+			},
+		},
 		Setup: func(env *testscript.Env) error {
 			// A port that is taken for as long as the script runs.
 			l, err := net.Listen("tcp", "127.0.0.1:0")

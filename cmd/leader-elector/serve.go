@@ -48,7 +48,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	cfg := o.config(log)
-	cfg.Follower = traffic.follower
+	cfg.Follower = o.before(traffic.follower)
 	if e, err = elector.New(cfg); err != nil {
 		return err
 	}

@@ -1,0 +1,48 @@
+package run
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guard is the kernel's: a timer that kills this process, whatever state it is
+// in. It is stopped while it has no deadline.
+type guard struct{ id int32 }
+
+// sigevent is the kernel's struct sigevent on 64-bit platforms.
+type sigevent struct {
+	value  uintptr
+	signo  int32
+	notify int32
+	_      [48]byte
+}
+
+func newGuard() (*guard, error) {
+	g := &guard{}
+	ev := sigevent{signo: int32(unix.SIGKILL)} // notify: SIGEV_SIGNAL, which is zero
+	_, _, errno := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&ev)), uintptr(unsafe.Pointer(&g.id)))
+	if errno != 0 {
+		return nil, fmt.Errorf("this kernel gives no timer on CLOCK_BOOTTIME, without which a frozen leader's command cannot be ended: timer_create: %w", errno)
+	}
+	return g, nil
+}
+
+// set kills this process at that instant of CLOCK_BOOTTIME, at once if it is past.
+func (g *guard) set(at time.Duration) error {
+	// A zero value would stop the timer.
+	return g.settime(unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, at.Nanoseconds()))})
+}
+
+// clear lets this process live.
+func (g *guard) clear() error { return g.settime(unix.ItimerSpec{}) }
+
+func (g *guard) settime(spec unix.ItimerSpec) error {
+	_, _, errno := unix.Syscall6(unix.SYS_TIMER_SETTIME, uintptr(g.id), unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("the kernel's timer cannot be set: timer_settime: %w", errno)
+	}
+	return nil
+}
