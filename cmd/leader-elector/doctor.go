@@ -110,7 +110,7 @@ func (o *options) doctorConfig(env lookup, source string, running bool) doctor.C
 	cfg.Election, cfg.Namespace, cfg.ID, cfg.Lock = o.election, o.namespace, o.id, o.lock
 	cfg.TTL, cfg.RenewEvery, cfg.HTTP = o.ttl, o.renewEvery, o.http
 	cfg.HealthInterval, cfg.HealthTimeout, cfg.HealthFall, cfg.Health = o.healthInterval, o.healthTimeout, o.healthFall, o.askOnce()
-	cfg.Route, cfg.Service = o.route, o.service
+	cfg.Route, cfg.Service, cfg.PodSelector = o.route, o.service, o.podSelector
 	for _, ip := range o.pod.IPs {
 		cfg.PodIPs = append(cfg.PodIPs, ip.String())
 	}

@@ -44,7 +44,7 @@ var routingGroup = []string{"route", "service", "pod-ip", "pod-selector"}
 
 func (o *options) routingFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.route, "route", routeNone, "`WAY` in which traffic follows the lead: none; label: the leader sets the label leader-elector.io/role of the pods of --pod-selector to leader or standby; or endpointslice: the leader writes its address into the EndpointSlices NAME-leader-ipv4 and NAME-leader-ipv6 of --service, which has no selector")
-	f.StringVar(&o.service, "service", "", "`NAME` of the Service, in the pod's namespace, that leads to the leader; with --route=endpointslice")
+	f.StringVar(&o.service, "service", "", "`NAME` of the Service, in the pod's namespace, that leads to the leader; needed with --route=endpointslice; with --route=label only doctor looks at it")
 	f.StringVar(&o.podIP, "pod-ip", "", "`ADDRESS` of this pod, of each family at most one, separated by commas, such as status.podIPs of the downward API (default: what the kubelet writes to /etc/hosts)")
 	f.StringVar(&o.podSelector, "pod-selector", "", "`SELECTOR` by label of all pods of the election, this one too; with --route=label (default: leader-elector.io/election=NAME of the election)")
 }
@@ -56,8 +56,8 @@ func (o *options) checkRouting() (faults []error) {
 		faults = append(faults, fmt.Errorf("%s=%q: write none, label or endpointslice", o.source("route"), o.route))
 	case o.route == routeEndpointSlice && o.service == "":
 		faults = append(faults, fmt.Errorf("--service is missing: %s=endpointslice needs the name of the Service that leads to the leader", o.source("route")))
-	case o.route != routeEndpointSlice && o.service != "":
-		faults = append(faults, fmt.Errorf("%s=%q has no use without --route=endpointslice", o.source("service"), o.service))
+	case o.route == routeNone && o.service != "":
+		faults = append(faults, fmt.Errorf("%s=%q has no use without --route=endpointslice or --route=label", o.source("service"), o.service))
 	}
 	if o.route == routeLabel && o.podSelector == "" && len(o.election) > maxLabel {
 		faults = append(faults, fmt.Errorf("%s=%q is longer than a label's %d characters: give --pod-selector", o.source("election"), o.election, maxLabel))

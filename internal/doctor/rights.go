@@ -41,7 +41,7 @@ func (p *patient) needs() []need {
 			need{"the slices", "discovery.k8s.io/v1", "endpointslices", ns, names, []string{"watch"}, Warn, "it does not see at once that somebody changed its slice"},
 			need{"the Service", "v1", "services", ns, []string{c.Service}, []string{"get"}, Fail, "its ports are not known, so traffic does not follow the lead"})
 	case "label":
-		all = append(all, need{"the pods", "v1", "pods", ns, nil, []string{"get", "list", "watch", "patch"}, Fail, "traffic does not follow the lead"})
+		all = append(all, need{"the pods", "v1", "pods", ns, nil, []string{"list", "watch", "patch"}, Fail, "traffic does not follow the lead"})
 	}
 	return all
 }

@@ -63,7 +63,7 @@ func newStage(t *testing.T, route string) *stage {
 			rule("", "services", "radio", "get"))
 	case "label":
 		s.cfg.Service = "radio"
-		s.rules = append(s.rules, rule("", "pods", "", "get", "list", "watch", "patch"), rule("", "services", "radio", "get"))
+		s.rules = append(s.rules, rule("", "pods", "", "list", "watch", "patch"), rule("", "services", "radio", "get"))
 	}
 	s.grant()
 	return s
