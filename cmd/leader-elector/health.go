@@ -98,7 +98,7 @@ type monitor struct {
 }
 
 func (o *options) startHealth(e *elector.Elector, log *slog.Logger) (*monitor, error) {
-	if len(o.healthChecks) == 0 {
+	if len(o.healthChecks) == 0 || o.tended != nil {
 		return nil, nil
 	}
 	cfg := o.healthConfig()

@@ -111,6 +111,7 @@ func (k *process) status(t *testing.T) (s struct {
 	Leader, LastError, Waiting string
 	IsLeader, Ready, Watching  bool
 	Term                       *string
+	Health                     struct{ Checks []struct{ State string } }
 }) {
 	t.Helper()
 	if code, body := k.get("/status"); code != http.StatusOK || json.Unmarshal([]byte(body), &s) != nil {

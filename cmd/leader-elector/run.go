@@ -25,6 +25,7 @@ type runOptions struct {
 	command []string     // of the command line; nil: another subcommand
 	path    string       // of the command's program
 	child   *child.Child // that follows the lead; nil: another subcommand
+	tended  *tended      // checks the command; nil: another subcommand, or nothing is checked
 }
 
 var runGroup = []string{"stop-grace", "on-exit"}
@@ -70,9 +71,6 @@ func (o *options) checkRun() (faults []error) {
 	if o.onExit != child.Exit && o.onExit != child.Handover {
 		fault("%s=%q: write %q or %q", o.source("on-exit"), o.onExit, child.Exit, child.Handover)
 	}
-	if len(o.healthChecks) > 0 {
-		fault("%s has nobody to ask while run stands by, as the command runs only while it leads: leave it out", o.source("health-check"))
-	}
 	// A renewal that is sent in time must have the chance to be confirmed before
 	// the command is told to stop: trust is nine tenths of the ttl, and an
 	// attempt may take a sixth of it.
@@ -93,13 +91,17 @@ func (o *options) checkRun() (faults []error) {
 // nothing: traffic comes when the command was started, and is gone before it
 // is told to stop (law 9).
 func (o *options) before(other elector.Follower) elector.Follower {
-	switch {
-	case o.child == nil:
+	if o.child == nil {
 		return other
-	case other == nil:
-		return o.child
 	}
-	return elector.Chain(o.child, other)
+	all := []elector.Follower{o.child}
+	if o.tended != nil {
+		all = append(all, o.tended)
+	}
+	if other != nil {
+		all = append(all, other)
+	}
+	return elector.Chain(all...)
 }
 
 // commandEnded is the cause with which a command that ended by itself ends the
@@ -125,6 +127,11 @@ func (o *options) runCommand(ctx context.Context, environ []string, stderr io.Wr
 	}
 	defer forward(c)()
 	o.child = c
+	if len(o.healthChecks) > 0 {
+		cfg := o.healthConfig()
+		cfg.Logger = o.logger(stderr)
+		o.tended = &tended{cfg: cfg}
+	}
 	err = o.serve(ctx, stderr)
 	var ended *commandEnded
 	if errors.As(err, &ended) {

@@ -64,7 +64,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
 		server := status.New(status.Config{
-			View:  func() status.View { return traffic.show(app.show(view(e.Status()))) },
+			View:  func() status.View { return traffic.show(o.tended.show(app.show(view(e.Status())))) },
 			Alive: e.Alive, Log: log,
 			StepDown:  func(ctx context.Context, to string) (string, error) { return handOver(ctx, e, to) },
 			Successor: func(ctx context.Context) string { return successor(ctx, e) },
