@@ -52,13 +52,13 @@ var Forms = []Form{
 		Name: "a", Title: "the reference's manifest", Path: "examples/readiness-0.5", Routing: Readiness,
 		Namespace: "leader-election-test", Deployment: "music-pod-test", Service: "music", Election: "example",
 		Selector: "app=leader-election-test", App: "nginx", Sidecar: "leader-election-test",
-		Rate: 20 * time.Millisecond, Brief: 1,
+		Rate: 20 * time.Millisecond, Brief: 2,
 	},
 	{
 		Name: "b", Title: "readiness, modern", Path: "readiness", Routing: Readiness,
 		Namespace: "music", Deployment: "music", Service: "music", Election: "music",
 		Selector: "app=music", App: "app", Sidecar: "leader-elector",
-		Rate: 20 * time.Millisecond, Brief: 1,
+		Rate: 20 * time.Millisecond, Brief: 2,
 	},
 	{
 		Name: "c", Title: "EndpointSlice, recommended", Path: "endpointslice", Routing: EndpointSlice,
