@@ -43,12 +43,13 @@ func (o *options) logger(w io.Writer) *slog.Logger {
 func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	log := o.logger(stderr)
 	var e *elector.Elector
+	counts := o.count()
 	traffic, err := o.startRouting(func() *elector.Elector { return e }, log)
 	if err != nil {
 		return err
 	}
 	cfg := o.config(log)
-	cfg.Follower = o.before(traffic.follower)
+	cfg.Follower = counts.with(o.before(traffic.follower))
 	if e, err = elector.New(cfg); err != nil {
 		return err
 	}
@@ -63,9 +64,11 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
+		show := func(s elector.Status) status.View { return traffic.show(o.tended.show(app.show(view(s)))) }
 		server := status.New(status.Config{
-			View:  func() status.View { return traffic.show(o.tended.show(app.show(view(e.Status())))) },
+			View:  func() status.View { return show(e.Status()) },
 			Alive: e.Alive, Log: log,
+			Metrics:   counts.handler(e, show),
 			StepDown:  func(ctx context.Context, to string) (string, error) { return handOver(ctx, e, to) },
 			Successor: func(ctx context.Context) string { return successor(ctx, e) },
 		})
@@ -80,10 +83,11 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	log.Info("campaigning", "version", version(), "election", o.namespace+"/"+o.election, "id", o.id,
 		"lock", o.lock, "ttl", o.ttl.String(), "http", o.http, "server", o.access.Server)
-	endHealth, endRouting := app.begin(), traffic.begin()
+	endHealth, endRouting, endCounts := app.begin(), traffic.begin(), counts.begin(e)
 	err = e.Run(ctx)
 	endHealth()
 	endRouting()
+	endCounts()
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,8 @@ type Config struct {
 	Alive func(context.Context) error // nil while the election's loop turns
 	Log   *slog.Logger
 
+	Metrics http.Handler // of /metrics
+
 	// StepDown offers the lead to a candidate, or to anybody if to is empty, and
 	// returns who accepted it once the lock was released; a Refusal says why not.
 	StepDown func(ctx context.Context, to string) (heir string, err error)
@@ -118,6 +120,7 @@ func (s *Server) handler() http.Handler {
 		"/standby": func(w http.ResponseWriter, r *http.Request) { v := cfg.View(); show(w, v, v.CanTakeOver) },
 		"/status":  func(w http.ResponseWriter, r *http.Request) { show(w, cfg.View(), true) },
 		"/readyz":  func(w http.ResponseWriter, r *http.Request) { ready(w, cfg.View()) },
+		"/metrics": func(w http.ResponseWriter, r *http.Request) { cfg.Metrics.ServeHTTP(w, r) },
 		"/livez":   func(w http.ResponseWriter, r *http.Request) { alive(w, r, cfg.Alive) },
 
 		"/step-down": nil, // the only one that answers POST, and nothing else
@@ -127,7 +130,7 @@ func (s *Server) handler() http.Handler {
 		answer, ok := answers[r.URL.Path]
 		switch {
 		case !ok:
-			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /livez /readyz, and POST /step-down")
+			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /metrics /livez /readyz, and POST /step-down")
 		case r.URL.Path == "/step-down" && r.Method != http.MethodPost:
 			w.Header().Set("Allow", "POST")
 			plain(w, http.StatusMethodNotAllowed, r.URL.Path+" only answers POST")
