@@ -23,6 +23,7 @@ type question struct {
 	to      string
 	wait    bool
 	output  string
+	about   string // what a probe asks
 	help    bool
 }
 
@@ -40,6 +41,15 @@ if nobody accepts within a second, this pod goes on leading.
 Usage:
   leader-elector status [-o json] [--timeout=DURATION] [--http=ADDRESS]
 `,
+	"probe": `leader-elector probe asks the sidecar of this pod, for probes in images without a shell or curl.
+
+Usage:
+  leader-elector probe leader|standby|ready [--timeout=DURATION] [--http=ADDRESS]
+
+  leader   does this pod lead now?
+  standby  does it stand by, and could it take over?
+  ready    were the rights checked, and was the lock read once?
+`,
 }
 
 var questionTails = map[string]string{
@@ -53,19 +63,26 @@ over, or the sidecar did not answer. 2 wrong usage.
 	"status": `
 Exit codes: 0 done, 1 the sidecar did not answer, 2 wrong usage.
 `,
+	"probe": `
+Exit codes: 0 yes, 1 no (the reason is on stderr), or the sidecar did not answer,
+2 wrong usage.
+`,
 }
 
 func (q *question) flags() *pflag.FlagSet {
 	f := pflag.NewFlagSet(q.command, pflag.ContinueOnError)
 	f.SortFlags = false
 	f.Usage = func() {}
-	if q.command == "step-down" {
+	switch q.command {
+	case "step-down":
 		f.StringVar(&q.to, "to", "", "`POD` to hand over to, by its name in the election (default: anybody)")
 		f.BoolVar(&q.wait, "wait", false, "return only when the sidecar sees somebody else leading")
 		f.DurationVar(&q.timeout, "timeout", 10*time.Second, "`DURATION` to wait for all of it; less than the pod's terminationGracePeriodSeconds")
-	} else {
+	case "status":
 		f.StringVarP(&q.output, "output", "o", "text", "`FORMAT` of the answer: text or json")
 		f.DurationVar(&q.timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer")
+	case "probe":
+		f.DurationVar(&q.timeout, "timeout", time.Second, "`DURATION` to wait for the answer; not more than the probe's timeoutSeconds")
 	}
 	f.StringVar(&q.http, "http", ":4040", "`ADDRESS` that the sidecar answers on, as its own --http says; also "+twin("http"))
 	f.BoolVarP(&q.help, "help", "h", false, "print this manual")
@@ -98,10 +115,7 @@ func ask(ctx context.Context, command string, args []string, env lookup, stdout,
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
-	do := q.status
-	if command == "step-down" {
-		do = q.stepDown
-	}
+	do := map[string]func(context.Context, io.Writer) error{"step-down": q.stepDown, "status": q.status, "probe": q.probe}[command]
 	if err := do(ctx, stdout); err != nil {
 		fmt.Fprintf(stderr, "leader-elector %s: %v\n", command, err)
 		return exitFailed
@@ -124,8 +138,17 @@ func (q *question) parse(args []string, env lookup) error {
 		q.http, source = value, "the variable "+twin("http")
 	}
 	var faults []error
-	if f.NArg() > 0 {
-		faults = append(faults, fmt.Errorf("%q is left over; a flag is written --name=value", strings.Join(f.Args(), " ")))
+	left := f.Args()
+	if q.command == "probe" {
+		if len(left) == 0 || probes[left[0]] == "" {
+			faults = append(faults, fmt.Errorf("%q: write probe leader, probe standby or probe ready", strings.Join(append([]string{"probe"}, left...), " ")))
+		} else {
+			q.about = left[0]
+		}
+		left = left[min(1, len(left)):]
+	}
+	if len(left) > 0 {
+		faults = append(faults, fmt.Errorf("%q is left over; a flag is written --name=value", strings.Join(left, " ")))
 	}
 	if q.http == "" {
 		faults = append(faults, fmt.Errorf("%s is empty, so the sidecar answers nobody", source))
@@ -151,9 +174,20 @@ func (q *question) targets() []string {
 	return []string{q.http}
 }
 
-// send asks the sidecar and reads its JSON. No proxy is asked: it would ask
-// from elsewhere.
-func (q *question) send(ctx context.Context, method, path, body string, into any) error {
+// reply is what the sidecar answered.
+type reply struct {
+	code int
+	kind string // its Content-Type
+	body []byte
+}
+
+func (r *reply) isJSON() bool { return strings.HasPrefix(r.kind, "application/json") }
+
+// said is the beginning of what it says, for people.
+func (r *reply) said() string { return strings.TrimSpace(string(r.body[:min(len(r.body), 200)])) }
+
+// exchange asks the sidecar. No proxy is asked: it would ask from elsewhere.
+func (q *question) exchange(ctx context.Context, method, path, body string) (*reply, error) {
 	client := &http.Client{
 		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true, DialContext: q.dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -161,29 +195,37 @@ func (q *question) send(ctx context.Context, method, path, body string, into any
 	// The sidecar is asked by an address, whatever name it listens on.
 	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, strings.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return q.silence(ctx, err)
+		return nil, q.silence(ctx, err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return q.silence(ctx, err)
+		return nil, q.silence(ctx, err)
 	}
-	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		said := strings.TrimSpace(string(data[:min(len(data), 200)]))
-		if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusBadRequest {
-			return fmt.Errorf("the sidecar on %s refuses: %s", q.http, said)
+	return &reply{resp.StatusCode, resp.Header.Get("Content-Type"), data}, nil
+}
+
+// send asks the sidecar and reads its JSON.
+func (q *question) send(ctx context.Context, method, path, body string, into any) error {
+	r, err := q.exchange(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	if !r.isJSON() {
+		if r.code == http.StatusForbidden || r.code == http.StatusBadRequest {
+			return fmt.Errorf("the sidecar on %s refuses: %s", q.http, r.said())
 		}
-		return q.stranger(method, path, fmt.Sprintf("%d %q", resp.StatusCode, said))
+		return q.stranger(method, path, fmt.Sprintf("%d %q", r.code, r.said()))
 	}
 	if raw, ok := into.(*json.RawMessage); ok {
-		*raw = data
+		*raw = r.body
 		return nil
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := json.Unmarshal(r.body, into); err != nil {
 		return fmt.Errorf("the answer of the sidecar on %s cannot be read: %w", q.http, err)
 	}
 	return nil

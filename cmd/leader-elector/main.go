@@ -48,8 +48,11 @@ func run(ctx context.Context, args []string, env lookup, stdout, stderr io.Write
 	if len(args) > 0 && args[0] == "doctor" {
 		return runDoctor(ctx, args[1:], env, stdout, stderr)
 	}
-	if len(args) > 0 && (args[0] == "step-down" || args[0] == "status") {
+	if len(args) > 0 && questionHeads[args[0]] != "" {
 		return ask(ctx, args[0], args[1:], env, stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == "install" {
+		return install(args[1:], stdout, stderr)
 	}
 	o, err := parse(args, env)
 	switch {

@@ -35,6 +35,9 @@ Usage:
                                            run CMD only while this candidate leads
   leader-elector step-down [flags]         hand the lead over, if this pod has it; --help
   leader-elector status [flags]            what the sidecar of this pod says; --help
+  leader-elector probe leader|standby|ready
+                                           for exec probes; --help
+  leader-elector install DIR               copy this program into a volume, for images without it; --help
   leader-elector doctor [-o json] [flags]  say what is wrong with this installation, and what mends it
   leader-elector version                   print the version
   leader-elector help                      print this manual
@@ -143,7 +146,7 @@ func markdown() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", spelling(f), variable, description(f))
 		}
 	}
-	for _, command := range []string{"step-down", "status"} {
+	for _, command := range []string{"step-down", "status", "probe"} {
 		fmt.Fprintf(&b, "\n## leader-elector %s\n\n| flag | meaning |\n| --- | --- |\n", command)
 		(&question{command: command}).flags().VisitAll(func(f *pflag.Flag) {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", spelling(f), description(f))

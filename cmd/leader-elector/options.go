@@ -149,27 +149,21 @@ func mend(err error, args []string) error {
 	return err
 }
 
-// later are the subcommands that are announced and not there yet.
-var later = []string{"probe", "install"}
-
 func leftOver(args []string) []error {
 	if len(args) == 0 {
 		return nil
 	}
 	what := strings.Join(args, " ")
-	if args[0] == "step-down" || args[0] == "status" {
+	if slices.Contains([]string{"step-down", "status", "probe", "install", "doctor"}, args[0]) {
 		return []error{fmt.Errorf("%q is left over; a subcommand comes first: write leader-elector %s", what, what)}
 	}
 	if args[0] == "run" {
 		return []error{errors.New("run comes first: write `leader-elector run [flags] -- CMD`")}
 	}
-	if slices.Contains(later, args[0]) {
-		return []error{fmt.Errorf("the subcommand %q is not there yet; there are run, step-down, status, doctor, version and help", args[0])}
-	}
 	if args[0] == "true" || args[0] == "false" {
 		return []error{fmt.Errorf("%q is left over; a switch takes its value after an equals sign: write --use-cluster-credentials=%s", what, args[0])}
 	}
-	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, doctor, version and help", what)}
+	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, probe, install, doctor, version and help", what)}
 }
 
 // indent puts each of several faults on a line of its own.
