@@ -18,6 +18,7 @@ var rooms = []struct {
 	{"internal/kube", "the client of the API server knows no election", nil},
 	{"internal/lock", "the record's codec needs the engine's words and the API server", []string{"internal/engine", "internal/kube"}},
 	{"", "the library joins engine and lock; the sidecar's rooms hang below it", []string{"internal/engine", "internal/kube", "internal/lock"}},
+	{"internal/notify", "the app is told by a follower of the lead", []string{""}},
 	{"internal/metrics", "what a candidate counts is read off the library and its HTTP clients", []string{""}},
 	{"internal/health", "whether the app is well has nothing to do with elections", nil},
 	{"internal/route", "where traffic goes is written to the API server, by a follower of the lead", []string{"", "internal/kube"}},

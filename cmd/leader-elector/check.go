@@ -44,7 +44,7 @@ func (o *options) check() (faults []error) {
 	if o.logFormat != "text" && o.logFormat != "json" {
 		fault("log-format", "=%q: write text or json", o.logFormat)
 	}
-	return slices.Concat(faults, o.timing(), o.ways(), o.checkHealth(), o.checkRouting(), o.checkRun())
+	return slices.Concat(faults, o.timing(), o.ways(), o.checkHealth(), o.checkRouting(), o.checkApp(), o.checkRun())
 }
 
 // timing is what the library says of the durations. The rest of what it asks

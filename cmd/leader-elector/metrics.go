@@ -29,15 +29,6 @@ func (o *options) count() counts {
 	return c
 }
 
-// with measures the renewals beside what else follows the lead, which may be
-// nothing. It is told last and has ended first.
-func (c counts) with(other elector.Follower) elector.Follower {
-	if other == nil {
-		return c.Metrics
-	}
-	return elector.Chain(other, c.Metrics)
-}
-
 // begin watches who leads; what it returns ends that.
 func (c counts) begin(e *elector.Elector) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -31,6 +31,7 @@ type options struct {
 	help, version           bool
 	routing
 	healthOptions
+	appOptions
 	runOptions
 
 	level  slog.Level
@@ -50,6 +51,7 @@ var groups = []struct {
 	{"API server", []string{"kubeconfig", "server", "use-cluster-credentials"}},
 	{"Health", healthGroup},
 	{"Routing", routingGroup},
+	{"App", appGroup},
 	{"HTTP", []string{"http"}},
 	{"Command (run)", runGroup},
 	{"Logs", []string{"log-level", "log-format"}},
@@ -73,6 +75,7 @@ func (o *options) flags() *pflag.FlagSet {
 	f.BoolVar(&o.inCluster, "use-cluster-credentials", false, "use the pod's service account (automatic in a pod, unless --kubeconfig or --server is given)")
 	o.healthFlags(f)
 	o.routingFlags(f)
+	o.appFlags(f)
 	f.StringVar(&o.http, "http", ":4040", "`ADDRESS` to answer on, HOST:PORT or :PORT; empty: no HTTP")
 	o.runFlags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")

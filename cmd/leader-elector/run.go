@@ -87,21 +87,18 @@ func (o *options) checkRun() (faults []error) {
 	return faults
 }
 
-// before puts the command before what else follows the lead, which may be
-// nothing: traffic comes when the command was started, and is gone before it
-// is told to stop (law 9).
-func (o *options) before(other elector.Follower) elector.Follower {
-	if o.child == nil {
-		return other
+// followed is what follows the command of run, which may be nothing, and is
+// stopped before it: traffic comes when the command was started, and is gone
+// before it is told to stop (law 9).
+func (o *options) followed(others ...elector.Follower) elector.Follower {
+	var all []elector.Follower
+	if o.child != nil {
+		all = append(all, o.child)
 	}
-	all := []elector.Follower{o.child}
 	if o.tended != nil {
 		all = append(all, o.tended)
 	}
-	if other != nil {
-		all = append(all, other)
-	}
-	return elector.Chain(all...)
+	return elector.Chain(append(all, others...)...)
 }
 
 // commandEnded is the cause with which a command that ended by itself ends the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,7 +19,7 @@ func (o *options) config(log *slog.Logger) elector.Config {
 	return elector.Config{
 		Election: o.election, Namespace: o.namespace, ID: o.id, PodUID: o.podUID,
 		Lock: o.lock, NewLock: o.newLock, TTL: o.ttl, RenewEvery: o.renewEvery,
-		Server: o.access.Server, NewClient: o.access.NewClient, UserAgent: o.access.UserAgent,
+		Server: o.access.Server, NewClient: o.access.NewClient, UserAgent: o.access.UserAgent, HandoverTimeout: o.handoverTimeout,
 		ServerFrom: o.access.AddressFrom, CredentialHint: o.access.CredentialHint, Logger: log,
 	}
 }
@@ -42,19 +43,29 @@ func (o *options) logger(w io.Writer) *slog.Logger {
 // until the lead has been handed over, so that the last answers say "not me".
 func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	log := o.logger(stderr)
-	var e *elector.Elector
 	counts := o.count()
-	traffic, err := o.startRouting(func() *elector.Elector { return e }, log)
+	var e *elector.Elector // what follows it asks for it later
+	itself := func() *elector.Elector { return e }
+	traffic, err := o.startRouting(itself, log)
+	if err != nil {
+		return err
+	}
+	var app *monitor
+	show := func(s elector.Status) status.View { return traffic.show(o.tended.show(app.show(view(s)))) }
+	told, err := o.startTelling(itself, show, func() bool { return app != nil && app.Deaf() }, log)
 	if err != nil {
 		return err
 	}
 	cfg := o.config(log)
-	cfg.Follower = counts.with(o.before(traffic.follower))
+	followers := told.followers()
+	if traffic.follower != nil {
+		followers = append(followers, traffic.follower)
+	}
+	cfg.Follower = o.followed(append(followers, counts.Metrics)...)
 	if e, err = elector.New(cfg); err != nil {
 		return err
 	}
-	app, err := o.startHealth(e, log)
-	if err != nil {
+	if app, err = o.startHealth(e, log); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -64,11 +75,19 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
-		show := func(s elector.Status) status.View { return traffic.show(o.tended.show(app.show(view(s)))) }
 		server := status.New(status.Config{
 			View:  func() status.View { return show(e.Status()) },
 			Alive: e.Alive, Log: log,
-			Metrics:   counts.handler(e, show),
+			Metrics: counts.handler(e, show),
+			Changes: func(ctx context.Context) iter.Seq[status.View] {
+				return func(yield func(status.View) bool) {
+					for s := range e.Changes(ctx) {
+						if !yield(show(s)) {
+							return
+						}
+					}
+				}
+			},
 			StepDown:  func(ctx context.Context, to string) (string, error) { return handOver(ctx, e, to) },
 			Successor: func(ctx context.Context) string { return successor(ctx, e) },
 		})
@@ -83,11 +102,11 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	log.Info("campaigning", "version", version(), "election", o.namespace+"/"+o.election, "id", o.id,
 		"lock", o.lock, "ttl", o.ttl.String(), "http", o.http, "server", o.access.Server)
-	endHealth, endRouting, endCounts := app.begin(), traffic.begin(), counts.begin(e)
+	ends := []func(){app.begin(), traffic.begin(), told.begin(e), counts.begin(e)}
 	err = e.Run(ctx)
-	endHealth()
-	endRouting()
-	endCounts()
+	for _, end := range ends {
+		end()
+	}
 	if err != nil {
 		return err
 	}

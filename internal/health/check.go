@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -25,8 +26,9 @@ type check struct {
 	falls   int // failures in a row
 	decided string
 
-	mu   sync.Mutex // guards shown
-	show Check
+	mu     sync.Mutex // guards show, and:
+	show   Check
+	silent bool // the last check got no answer at all
 }
 
 func newCheck(cfg *Config, p *probe, moved chan<- struct{}) *check {
@@ -130,6 +132,7 @@ func (c *check) tell(was, state State, err error) {
 	}
 	c.mu.Lock()
 	c.show.Reason = reason
+	c.silent = err != nil && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, context.DeadlineExceeded) || os.IsTimeout(err))
 	if state != was {
 		c.show.State, c.show.Since = state, time.Now()
 	}

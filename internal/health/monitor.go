@@ -182,3 +182,17 @@ func (m *Monitor) Checks() []Check {
 	}
 	return views
 }
+
+// Deaf says that the app is unfit and gives no answer at all: it is dead or
+// frozen, so that waiting for it is of no use.
+func (m *Monitor) Deaf() bool {
+	for _, c := range m.checks {
+		c.mu.Lock()
+		deaf := c.show.State == Unfit && c.silent
+		c.mu.Unlock()
+		if deaf {
+			return true
+		}
+	}
+	return false
+}

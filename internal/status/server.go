@@ -6,10 +6,12 @@ package status
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +56,9 @@ type Config struct {
 
 	Metrics http.Handler // of /metrics
 
+	// Changes yields the present view and then one per change, until ctx is done.
+	Changes func(ctx context.Context) iter.Seq[View]
+
 	// StepDown offers the lead to a candidate, or to anybody if to is empty, and
 	// returns who accepted it once the lock was released; a Refusal says why not.
 	StepDown func(ctx context.Context, to string) (heir string, err error)
@@ -79,6 +84,9 @@ type Server struct {
 	cfg   Config
 	http  *http.Server
 	conns connections
+
+	listeners atomic.Int32    // of /events
+	closing   context.Context // done when Shutdown begins
 }
 
 // New makes a server; Serve starts it.
@@ -86,6 +94,8 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	closing, close := context.WithCancel(context.Background())
+	s.closing = closing
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTimeout,
@@ -97,6 +107,7 @@ func New(cfg Config) *Server {
 		Protocols:         protocols,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
+	s.http.RegisterOnShutdown(close)
 	return s
 }
 
@@ -121,6 +132,7 @@ func (s *Server) handler() http.Handler {
 		"/status":  func(w http.ResponseWriter, r *http.Request) { show(w, cfg.View(), true) },
 		"/readyz":  func(w http.ResponseWriter, r *http.Request) { ready(w, cfg.View()) },
 		"/metrics": func(w http.ResponseWriter, r *http.Request) { cfg.Metrics.ServeHTTP(w, r) },
+		"/events":  s.events,
 		"/livez":   func(w http.ResponseWriter, r *http.Request) { alive(w, r, cfg.Alive) },
 
 		"/step-down": nil, // the only one that answers POST, and nothing else
@@ -130,7 +142,7 @@ func (s *Server) handler() http.Handler {
 		answer, ok := answers[r.URL.Path]
 		switch {
 		case !ok:
-			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /metrics /livez /readyz, and POST /step-down")
+			plain(w, http.StatusNotFound, "there is no "+r.URL.Path+"; there are / /leader /standby /status /events /metrics /livez /readyz, and POST /step-down")
 		case r.URL.Path == "/step-down" && r.Method != http.MethodPost:
 			w.Header().Set("Allow", "POST")
 			plain(w, http.StatusMethodNotAllowed, r.URL.Path+" only answers POST")

@@ -1,0 +1,393 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	elector "github.com/leader-elector/leader-elector"
+)
+
+// The headers of a POST.
+const (
+	HeaderEvent    = "Leader-Elector-Event"    // "lead", "stop" or "change"
+	HeaderSequence = "Leader-Elector-Sequence" // rises by one with each piece of news, from 1 at our start
+	HeaderMissed   = "Leader-Elector-Missed"   // how many pieces were dropped since the last that was accepted
+)
+
+// The events.
+const (
+	EventLead   = "lead"   // this pod leads from now on
+	EventRenew  = "renew"  // it still does, and may for longer
+	EventStop   = "stop"   // this pod does not lead; no other leads before it is accepted
+	EventChange = "change" // somebody else leads, or nobody
+)
+
+// Limits.
+const (
+	maxQueue     = 16
+	maxAnswer    = 4 << 10
+	firstBackoff = 50 * time.Millisecond
+	lastBackoff  = time.Second
+)
+
+// PostConfig says whom to tell.
+type PostConfig struct {
+	// URL is http:// or https://; an empty host is 127.0.0.1.
+	URL string
+	// Patience is how long one piece of news is tried, as is
+	// elector.Config.HandoverTimeout. Required.
+	Patience time.Duration
+	// View is who leads, and the body, as JSON. It is asked when the news comes
+	// about. Required.
+	View func() (leader string, body any)
+	// Deaf says that the app is known to be dead or frozen, so that nobody waits
+	// for it. Nil: nobody knows.
+	Deaf func() bool
+	// Log takes what is not accepted. Required.
+	Log *slog.Logger
+}
+
+// Validate says what is wrong with the URL.
+func (c *PostConfig) Validate() error {
+	_, err := c.target()
+	return err
+}
+
+func (c *PostConfig) target() (*url.URL, error) {
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil:
+		return nil, errors.New("it cannot be read as a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("it must begin with http:// or https://")
+	case u.User != nil:
+		return nil, errors.New("it holds a user name or password, which would be shown; put a secret into the query")
+	case u.Fragment != "":
+		return nil, errors.New("it has a fragment (#…), which cannot be sent")
+	}
+	if u.Hostname() == "" {
+		u.Host = "127.0.0.1" + u.Host
+	}
+	return u, nil
+}
+
+// Post tells the app by POSTs, one at a time and in order. It is an
+// elector.Follower: the lead is given up if the app does not accept the news of
+// it, and the lock is released only when it has accepted the news of the end.
+type Post struct {
+	cfg    PostConfig
+	url    string
+	local  bool // the app is in this pod
+	client *http.Client
+
+	mu     sync.Mutex
+	queue  []*news
+	now    *news // under way
+	seq    uint64
+	missed int
+	leader string        // of the last news
+	wake   chan struct{} // holds a token when there is something in the queue
+	ended  bool
+
+	troubled bool           // the last attempt failed, and that was told; the worker's own
+	work     sync.WaitGroup // what Lead began
+}
+
+// news is one thing to tell.
+type news struct {
+	event  string
+	seq    uint64
+	body   any
+	missed int       // what the last attempt told
+	by     time.Time // until when it is tried; zero: until something newer comes
+
+	stale context.Context // done: something newer has come
+	drop  context.CancelFunc
+	done  chan struct{} // closed when it was accepted or given up
+	err   error         // why it was not accepted; to be read after done
+	dead  chan struct{} // closed when nobody listens in this pod: what does not run does not act
+	once  sync.Once     // for dead
+}
+
+var errStale = errors.New("something newer has come")
+
+// NewPost makes a Post; nothing is told before Run.
+func NewPost(cfg PostConfig) (*Post, error) {
+	u, err := cfg.target()
+	if err != nil {
+		return nil, err
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	ip := net.ParseIP(u.Hostname())
+	return &Post{
+		cfg: cfg, url: u.String(), wake: make(chan struct{}, 1),
+		local: u.Hostname() == "localhost" || ip != nil && ip.IsLoopback(),
+		client: &http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			// A connection that is kept would block an app that serves one at a time.
+			Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, Protocols: protocols},
+		},
+	}, nil
+}
+
+// Lead tells the app that it leads, and returns at once. If the app does not
+// accept that in time, the lead is given up. Each renewal is told too, so that
+// an app that was restarted meanwhile hears of its lead, and one that keeps a
+// deadline of its own can move it on; nothing follows if those are not accepted.
+func (p *Post) Lead(ctx context.Context, _ elector.Term) error {
+	first := p.tell(ctx, EventLead, time.Now().Add(p.cfg.Patience))
+	p.work.Go(func() {
+		<-first.done
+		if ctx.Err() != nil {
+			return
+		}
+		if first.err != nil {
+			elector.GiveUp(ctx, fmt.Errorf("the app did not accept the news that it leads: %w", first.err))
+			return
+		}
+		for _, moved := elector.Trusted(ctx); ; _, moved = elector.Trusted(ctx) {
+			select {
+			case <-moved:
+			case <-ctx.Done():
+				return
+			}
+			<-p.tell(ctx, EventRenew, time.Now().Add(p.cfg.Patience)).done
+		}
+	})
+	return nil
+}
+
+// Stop tells the app that it does not lead any more, and waits until it has
+// accepted that. An app that is dead acts no more, and one that is known to be
+// frozen is not waited for: the news reaches it when it wakes.
+func (p *Post) Stop(ctx context.Context, why elector.Reason) error {
+	n := p.tell(context.Background(), EventStop, time.Time{})
+	if why == elector.ReasonUnfit && p.cfg.Deaf != nil && p.cfg.Deaf() {
+		p.cfg.Log.Info("the app is not waited for: its health checks get no answer")
+		return nil
+	}
+	select {
+	case <-n.done:
+		return n.err
+	case <-n.dead:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the app has not accepted that it does not lead any more: %w", ctx.Err())
+	}
+}
+
+// Sees tells the app who leads, if that is somebody else than before and not
+// this pod, whose leads Lead and Stop tell.
+func (p *Post) Sees(leader string, self bool) {
+	p.mu.Lock()
+	same := self || leader == p.leader
+	p.mu.Unlock()
+	if !same {
+		p.tell(context.Background(), EventChange, time.Now().Add(p.cfg.Patience))
+	}
+}
+
+// tell puts news in the queue. That of a lead or of its end replaces all that
+// is older: whoever must stop need not hear first what was before.
+func (p *Post) tell(ctx context.Context, event string, by time.Time) *news {
+	stale, drop := context.WithCancel(ctx)
+	leader, body := p.cfg.View()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seq++
+	n := &news{event: event, seq: p.seq, body: body, by: by, stale: stale, drop: drop, done: make(chan struct{}), dead: make(chan struct{})}
+	p.leader = leader
+	switch {
+	case event == EventLead || event == EventStop:
+		p.forget(len(p.queue))
+		if p.now != nil {
+			p.now.drop()
+		}
+	case len(p.queue) == maxQueue:
+		p.forget(1)
+	}
+	if p.ended {
+		n.end(errors.New("this process ends"))
+		return n
+	}
+	p.queue = append(p.queue, n)
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	return n
+}
+
+// forget drops the oldest news that waits.
+func (p *Post) forget(count int) {
+	for _, n := range p.queue[:count] {
+		n.end(errStale)
+		p.missed++
+	}
+	p.queue = p.queue[count:]
+}
+
+func (n *news) end(err error) {
+	n.err = err
+	n.drop()
+	close(n.done)
+}
+
+// Run tells until ctx is done. The first news is how things stand: an app that
+// was told to lead by a process of ours that died must hear that it does not.
+func (p *Post) Run(ctx context.Context) {
+	defer p.work.Wait()
+	defer p.close()
+	p.mu.Lock()
+	untold := p.seq == 0
+	p.mu.Unlock()
+	if untold {
+		p.tell(ctx, EventStop, time.Time{})
+	}
+	for {
+		n := p.next()
+		if n == nil {
+			select {
+			case <-p.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		err := p.deliver(ctx, n)
+		p.mu.Lock()
+		if p.now = nil; err == nil {
+			p.missed -= n.missed
+		} else {
+			p.missed++
+		}
+		p.mu.Unlock()
+		n.end(err)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (p *Post) next() *news {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return nil
+	}
+	p.now, p.queue = p.queue[0], p.queue[1:]
+	return p.now
+}
+
+func (p *Post) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	for _, n := range p.queue {
+		n.end(errors.New("this process ends"))
+	}
+	p.queue = nil
+}
+
+// deliver tries until the app accepts, the time is over or something newer has
+// come.
+func (p *Post) deliver(ctx context.Context, n *news) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.stale, cancel)()
+	if !n.by.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, n.by)
+		defer cancel()
+	}
+	var last error
+	refused := 0
+	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
+		err := p.post(ctx, n)
+		if err == nil {
+			if p.troubled {
+				p.cfg.Log.Info("the app accepts news again", "event", n.event)
+			}
+			p.troubled = false
+			return nil
+		}
+		if n.stale.Err() != nil {
+			return errStale
+		}
+		if !p.troubled {
+			p.cfg.Log.Warn("the app does not accept news", "event", n.event, "error", err)
+		}
+		p.troubled = true
+		if ctx.Err() == nil || last == nil {
+			last = err // the end of our patience says less
+		}
+		if refused++; !errors.Is(err, syscall.ECONNREFUSED) {
+			refused = 0
+		}
+		if refused > 1 && p.local {
+			n.once.Do(func() { close(n.dead) })
+		}
+		if pause(ctx, wait); ctx.Err() != nil {
+			return last
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// post is one attempt. Only 2xx accepts.
+func (p *Post) post(ctx context.Context, n *news) error {
+	body, err := json.Marshal(n.body)
+	if err != nil {
+		return err
+	}
+	// News without an end is tried again where an app took it and never answered.
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	n.missed = p.missed
+	p.mu.Unlock()
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "leader-elector")
+	r.Header.Set(HeaderEvent, n.event)
+	r.Header.Set(HeaderSequence, strconv.FormatUint(n.seq, 10))
+	r.Header.Set(HeaderMissed, strconv.Itoa(n.missed))
+	resp, err := p.client.Do(r)
+	if err != nil {
+		// The URL in the error may hold a secret.
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			err = u.Err
+		}
+		return err
+	}
+	defer resp.Body.Close()
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("it answers %d %s", resp.StatusCode, strings.TrimSpace(string(said[:min(len(said), 200)])))
+	}
+	return nil
+}
