@@ -66,12 +66,19 @@ func (n *Node) Heal(ctx context.Context) error {
 // Forget ends the node's translations of a Service's address. Those of
 // connections that never came about live on for two minutes, and a later
 // connection from the same port would be sent to a pod of an earlier trial.
+//
+// conntrack lists and then deletes, and gives up at an entry that ended by itself
+// in between: then it is asked for the rest.
 func (n *Node) Forget(ctx context.Context, address string) error {
-	out, err := n.Command(ctx, "conntrack", "-D", "-p", "tcp", "--orig-dst", address).CombinedOutput()
-	if err != nil && !strings.Contains(string(out), " 0 flow entries have been deleted") {
-		return fmt.Errorf("conntrack -D --orig-dst %s on node %s: %w\n%s", address, n.Name, err, out)
+	for {
+		out, err := n.Command(ctx, "conntrack", "-D", "-p", "tcp", "--orig-dst", address).CombinedOutput()
+		switch said := string(out); {
+		case err == nil, strings.Contains(said, " 0 flow entries have been deleted"):
+			return nil
+		case ctx.Err() != nil || !strings.Contains(said, "tcp "):
+			return fmt.Errorf("conntrack -D --orig-dst %s on node %s: %w\n%s", address, n.Name, err, said)
+		}
 	}
-	return nil
 }
 
 // inside is a command line within the node's network. ip-netns(8) would
