@@ -52,6 +52,8 @@ HTTP (GET and HEAD, but for the last):
   /leader   200 if this pod leads now, else 503
   /standby  200 if it does not lead and could take over, else 503
   /status   this pod's view, as JSON
+  /events   the same as Server-Sent Events, one per change
+  /metrics  Prometheus' text format
   /livez    200 while the election's loop turns
   /readyz   200 once the rights were checked and the lock was read
   POST /step-down  from this pod only: hands the lead over, to anybody or to
