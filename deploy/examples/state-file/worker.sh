@@ -7,6 +7,7 @@
 # $TERM_TOKEN, under a lock that a hand-over waits for. It must take less time
 # than --handover-timeout, and much less than the lease.
 set -u
+trap 'exit 0' TERM INT # process 1 of a container has no other way to end
 state=$1
 shift
 until [ -e "$state.lock" ]; do sleep 1; done

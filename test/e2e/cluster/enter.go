@@ -17,7 +17,7 @@ import (
 var packages = [][2]string{
 	{"containerd", "containerd"}, {"runc", "runc"}, {"containernetworking-plugins", "/usr/lib/cni/bridge"},
 	{"nftables", "nft"}, {"conntrack", "conntrack"}, {"iptables", "iptables"}, {"iproute2", "ip"},
-	{"procps", "sysctl"}, {"util-linux", "nsenter"}, {"debootstrap", "debootstrap"},
+	{"procps", "sysctl"}, {"util-linux", "nsenter"}, {"debootstrap", "debootstrap"}, {"curl", "curl"},
 	{"debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"},
 }
 

@@ -23,6 +23,9 @@ const (
 	Pause   = "leader-elector/pause:e2e"
 	Sidecar = "leader-elector:dev"
 	Nginx   = "nginx:latest"
+
+	Stream = "stream-server:dev" // of deploy/examples
+	Worker = "worker:dev"
 )
 
 // Dir is the folder of the layout. Each instance of the cluster has its own,
@@ -60,7 +63,9 @@ func Make(ctx context.Context, instance, source string, progress io.Writer) (str
 		return "", err
 	}
 	for _, make := range []func() error{
-		func() error { return pause(ctx, source, dir) },
+		func() error { return program(ctx, dir, Pause, filepath.Join(source, "test", "e2e"), "./pause") },
+		func() error { return program(ctx, dir, Stream, source, "./deploy/examples/stream") },
+		func() error { return program(ctx, dir, Worker, source, "./deploy/examples/worker") },
 		func() error { return nginx(ctx, dir, progress) },
 		func() error { return sidecar(ctx, source, dir) },
 	} {
@@ -81,27 +86,28 @@ func sidecar(ctx context.Context, source, dir string) error {
 	return image.Store(dir, Sidecar, index)
 }
 
-func pause(ctx context.Context, source, dir string) error {
-	out := filepath.Join(dir, "pause")
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join(source, "test", "e2e"), "-trimpath",
-		"-buildvcs=false", "-ldflags", "-s -w", "-o", out, "./pause")
+// program makes an image that has one static program of ours and nothing else.
+func program(ctx context.Context, dir, name, module, pkg string) error {
+	at := "/" + filepath.Base(pkg)
+	out := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building pause: %w\n%s", err, said)
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, said)
 	}
 	data, err := os.ReadFile(out)
 	if err != nil {
 		return err
 	}
-	layer, err := image.Layer(image.File{Path: "/pause", Mode: 0o755, Data: data})
+	layer, err := image.Layer(image.File{Path: at, Mode: 0o755, Data: data})
 	if err != nil {
 		return err
 	}
-	img, err := image.New(v1.Config{Entrypoint: []string{"/pause"}, User: "65535:65535"}, image.Native(), time.Unix(0, 0), layer)
+	img, err := image.New(v1.Config{Entrypoint: []string{at}, User: "65535:65535"}, image.Native(), time.Unix(0, 0), layer)
 	if err != nil {
 		return err
 	}
-	return errors.Join(image.Store(dir, Pause, img), os.Remove(out))
+	return errors.Join(image.Store(dir, name, img), os.Remove(out))
 }
 
 // key names what an image is made of, so that a change makes it anew.

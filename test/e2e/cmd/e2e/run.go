@@ -8,8 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
+	"github.com/leader-elector/leader-elector/test/e2e/example"
 	"github.com/leader-elector/leader-elector/test/e2e/fault"
 	"github.com/leader-elector/leader-elector/test/e2e/report"
 	"github.com/leader-elector/leader-elector/test/e2e/workload"
@@ -24,6 +26,8 @@ type options struct {
 	out    string
 	report string
 	churn  bool
+
+	examples string
 }
 
 // runAll brings the cluster up, does the faults, reports, and takes it down.
@@ -35,6 +39,7 @@ func runAll(ctx context.Context, args []string) (err error) {
 	set.StringVar(&o.faults, "faults", "", "only these faults, by name, separated by commas")
 	set.StringVar(&o.forms, "forms", "", "only these forms, by name, separated by commas")
 	set.BoolVar(&o.churn, "churn", false, "while the endpoints of other Services change")
+	set.StringVar(&o.examples, "examples", "", "which examples of deploy/examples, by name, separated by commas; only: all of them and no fault (default: all in a plain run, none with -full, -faults or -forms)")
 	set.StringVar(&o.out, "out", "dist/e2e", "the folder for results")
 	set.StringVar(&o.report, "report", "", "the file to write the report to")
 	if err := set.Parse(args); err != nil {
@@ -56,10 +61,36 @@ func runAll(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer s.file.Close()
-	if err := o.run(ctx, c, s); err != nil {
-		return err
+	if o.examples == "" {
+		if err := o.run(ctx, c, s); err != nil {
+			return err
+		}
 	}
-	return o.conclude(ctx, s)
+	return errors.Join(o.tryExamples(ctx, c), o.conclude(ctx, s))
+}
+
+// tryExamples tries those that are part of this run, each to its end.
+func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) (err error) {
+	if o.examples == "" && (o.full || o.faults != "" || o.forms != "") {
+		return nil
+	}
+	for _, e := range example.All {
+		if o.examples != "" && o.examples != "only" && !slices.Contains(strings.Split(o.examples, ","), e.Name) {
+			continue
+		}
+		begun := time.Now()
+		fault := example.Try(ctx, c, source(), e)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if fault != nil {
+			fmt.Printf("example %-15s PROBLEM: %v\n", e.Name, fault)
+			err = errors.Join(err, fmt.Errorf("the example %s does not work", e.Name))
+			continue
+		}
+		fmt.Printf("example %-15s works, and goes on after a hand-over  (%.0f s)\n", e.Name, time.Since(begun).Seconds())
+	}
+	return err
 }
 
 // run does each trial that is not among the results yet.
