@@ -30,8 +30,16 @@ compiler:
 	  echo "installing gcc, which the race detector needs"; \
 	  apt-get update -qq && apt-get install -qqy gcc libc6-dev >/dev/null; }
 
+.PHONY: postgres
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  test "$$(id -u)" = 0 || { echo "the tests of fencing need a PostgreSQL server: apt-get install postgresql"; exit 1; }; \
+	  echo "installing PostgreSQL, which the tests of fencing need"; \
+	  mkdir -p /etc/postgresql-common; test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends postgresql >/dev/null; }
+
 .PHONY: test
-test: build compiler ## Run every test, against a real control plane (built at the first run)
+test: build compiler postgres ## Run every test, against a real control plane (built at the first run)
 	@$(PLANE) build etcd kube-apiserver kubectl
 	@set -e; for m in $(CODE); do \
 	  echo "== test $$m"; \
