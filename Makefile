@@ -79,7 +79,7 @@ image: ## Make the container image, linux/amd64 and arm64, as dist/leader-electo
 bin/e2e:
 	@go build -C test/e2e -o "$(CURDIR)/bin/e2e" ./cmd/e2e
 
-e2e: bin/e2e ## Break pods on two real nodes (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
+e2e: bin/e2e ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
 	bin/e2e run $(if $(FULL),-full -report docs/failover.md) $(E2EFLAGS)
 
 e2e-up: bin/e2e ## Bring two real nodes up and leave them up (root)

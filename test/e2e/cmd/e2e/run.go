@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
@@ -69,28 +70,29 @@ func runAll(ctx context.Context, args []string) (err error) {
 	return errors.Join(o.tryExamples(ctx, c), o.conclude(ctx, s))
 }
 
-// tryExamples tries those that are part of this run, each to its end.
-func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) (err error) {
+// tryExamples tries those that are part of this run, side by side, as each has
+// a namespace of its own and spends its time on waiting.
+func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) error {
 	if o.examples == "" && (o.full || o.faults != "" || o.forms != "") {
 		return nil
 	}
-	for _, e := range example.All {
+	var work sync.WaitGroup
+	faults := make([]error, len(example.All))
+	for i, e := range example.All {
 		if o.examples != "" && o.examples != "only" && !slices.Contains(strings.Split(o.examples, ","), e.Name) {
 			continue
 		}
-		begun := time.Now()
-		fault := example.Try(ctx, c, source(), e)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if fault != nil {
-			fmt.Printf("example %-15s PROBLEM: %v\n", e.Name, fault)
-			err = errors.Join(err, fmt.Errorf("the example %s does not work", e.Name))
-			continue
-		}
-		fmt.Printf("example %-15s works, and goes on after a hand-over  (%.0f s)\n", e.Name, time.Since(begun).Seconds())
+		work.Go(func() {
+			begun := time.Now()
+			if fault := example.Try(ctx, c, source(), e); fault != nil {
+				faults[i] = fmt.Errorf("the example %s does not work: %w", e.Name, fault)
+				return
+			}
+			fmt.Printf("example %-15s works, and goes on after a hand-over  (%.0f s)\n", e.Name, time.Since(begun).Seconds())
+		})
 	}
-	return err
+	work.Wait()
+	return errors.Join(append(faults, ctx.Err())...)
 }
 
 // run does each trial that is not among the results yet.
