@@ -40,6 +40,7 @@ type Result struct {
 	Form     string           `json:"form"`
 	Trial    int              `json:"trial"`
 	Begun    time.Time        `json:"begun"`
+	Commit   string           `json:"commit"` // of the source that was tried
 	Heard    listener.Hearing `json:"heard"`
 	Lead     listener.Leaders `json:"lead"`
 	Notes    []string         `json:"notes,omitempty"`

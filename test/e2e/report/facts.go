@@ -12,8 +12,8 @@ import (
 	"github.com/leader-elector/leader-elector/test/controlplane"
 )
 
-// Here gathers the facts about this machine and checkout.
-func Here(ctx context.Context, source string) Facts {
+// Here gathers the facts about this machine.
+func Here(ctx context.Context) Facts {
 	said := func(name string, args ...string) string {
 		out, err := exec.CommandContext(ctx, name, args...).Output()
 		if err != nil {
@@ -24,7 +24,6 @@ func Here(ctx context.Context, source string) Facts {
 	containerd := strings.Fields(said("containerd", "--version") + " ? ? ?")[2]
 	return Facts{
 		Date:    time.Now().UTC().Format(time.DateOnly),
-		Commit:  said("git", "-C", source, "describe", "--tags", "--always"),
 		Machine: fmt.Sprintf("%d cores (%s), %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"), field("/proc/meminfo", "MemTotal")),
 		Versions: fmt.Sprintf("Kubernetes %s, containerd %s, Linux %s, %s; kube-proxy in nftables mode",
 			controlplane.Version, containerd, said("uname", "-r"), runtime.Version()),

@@ -24,7 +24,6 @@ var baselines = map[string]string{
 // Facts are what the figures hold for.
 type Facts struct {
 	Date     string
-	Commit   string
 	Machine  string
 	Versions string
 }
@@ -48,7 +47,26 @@ func Write(w io.Writer, facts Facts, results []fault.Result) error {
 			bad++
 		}
 	}
-	return t.Execute(w, map[string]any{"Facts": facts, "Tables": tables, "Trials": len(results), "Bad": bad})
+	return t.Execute(w, map[string]any{"Facts": facts, "Tables": tables, "Trials": len(results), "Bad": bad, "Commits": commits(results)})
+}
+
+// commits says of which source the figures are: a matrix is made in parts.
+func commits(results []fault.Result) string {
+	forms := map[string][]string{}
+	var order []string
+	for _, r := range results {
+		if forms[r.Commit] == nil {
+			order = append(order, r.Commit)
+		}
+		if !slices.Contains(forms[r.Commit], r.Form) {
+			forms[r.Commit] = append(forms[r.Commit], r.Form)
+		}
+	}
+	for i, commit := range order {
+		slices.Sort(forms[commit])
+		order[i] = fmt.Sprintf("%s (%s)", commit, strings.Join(forms[commit], ", "))
+	}
+	return strings.Join(order, ", ")
 }
 
 // Table is the table of one form, in Markdown.

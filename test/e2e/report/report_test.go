@@ -17,7 +17,7 @@ func TestTheReportShowsMedianAndWorstBesideTheBaseline(t *testing.T) {
 			Lead:  listener.Leaders{Took: 100 * s * time.Millisecond}})
 	}
 	var out strings.Builder
-	if err := Write(&out, Facts{Date: "2026-11-23", Commit: "abc"}, results); err != nil {
+	if err := Write(&out, Facts{Date: "2026-11-23"}, results); err != nil {
 		t.Fatal(err)
 	}
 	want := "| `kubectl delete pod` | 3 | 41.6 s | **2.0 s** (3.0 s) | 2.0 s (3.0 s), the last one after 0.00 s | 10 % | never | moves after 0.20 s (0.30 s) | closed |"

@@ -176,5 +176,5 @@ func writeReport(ctx context.Context, path string, results []fault.Result) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return report.Write(f, report.Here(ctx, source()), results)
+	return report.Write(f, report.Here(ctx), results)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 type store struct {
 	dir     string
 	file    *os.File
+	commit  string // of the source as it is now
 	results []fault.Result
 	unmade  int // trials that could not be made
 }
@@ -29,12 +31,15 @@ func open(dir string, resume bool) (*store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	s := &store{dir: dir}
+	commit, err := exec.Command("git", "-C", source(), "describe", "--tags", "--always", "--dirty").Output()
+	if err != nil {
+		commit = []byte("unknown")
+	}
+	s := &store{dir: dir, commit: strings.TrimSpace(string(commit))}
 	name, mode := "results.jsonl", os.O_RDWR|os.O_CREATE|os.O_APPEND
 	if !resume {
 		name, mode = "brief.jsonl", mode|os.O_TRUNC
 	}
-	var err error
 	if s.file, err = os.OpenFile(filepath.Join(dir, name), mode, 0o644); err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (s *store) has(f, form string, churn bool, trial int) bool {
 func (s *store) try(ctx context.Context, f fault.Fault, w *workload.Workload, trial int) error {
 	begun := time.Now()
 	r, err := f.Run(ctx, w)
-	r.Trial = trial
+	r.Trial, r.Commit = trial, s.commit
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
