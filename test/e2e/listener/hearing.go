@@ -41,8 +41,12 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	var h Hearing
 	var answers, failures, streams []Record
 	var first, last time.Time
+	var before Record // the last answer before the fault: who answers then is the old pod
 	asked, failed := map[int]int{}, map[int]int{} // by the second from the beginning
 	for _, r := range records {
+		if r.Done.Before(begin) && r.Stream == 0 && r.Error == "" && r.Done.After(before.Done) {
+			before = r
+		}
 		switch {
 		case r.Done.Before(begin) || r.Done.After(end): // what ends later, the mending may have woken
 		case r.Stream > 0:
@@ -65,8 +69,12 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	}
 	slices.SortFunc(answers, func(a, b Record) int { return a.Done.Compare(b.Done) })
 	h.Silence, h.Lasting = silence(answers, begin, end)
-	h.Switches, h.Both = changes(answers)
-	h.Stray, h.Astray = strays(answers, failures)
+	old := before.Pod
+	if old == "" && len(answers) > 0 {
+		old = answers[0].Pod
+	}
+	h.Switches, h.Both = changes(answers, old)
+	h.Stray, h.Astray = strays(answers, failures, old)
 	h.Stream = fate(streams, begin, end)
 	return h
 }
@@ -97,13 +105,15 @@ func silence(answers []Record, begin, end time.Time) (longest time.Duration, las
 
 // changes counts the switches, and measures for how long an old pod still
 // answered questions that were asked after a new one had answered.
-func changes(answers []Record) (switches int, both time.Duration) {
-	debut := map[string]time.Time{}
-	var order []string
-	for i, a := range answers {
-		if i > 0 && answers[i-1].Pod != a.Pod {
+func changes(answers []Record, old string) (switches int, both time.Duration) {
+	debut := map[string]time.Time{old: {}}
+	order := []string{old}
+	last := old
+	for _, a := range answers {
+		if last != a.Pod {
 			switches++
 		}
+		last = a.Pod
 		if _, known := debut[a.Pod]; !known {
 			debut[a.Pod] = a.Done
 			order = append(order, a.Pod)
@@ -120,11 +130,8 @@ func changes(answers []Record) (switches int, both time.Duration) {
 }
 
 // strays are the requests that missed the new pod once there was one.
-func strays(answers, failures []Record) (n int, last time.Duration) {
-	if len(answers) == 0 {
-		return 0, 0
-	}
-	old, debut := answers[0].Pod, time.Time{}
+func strays(answers, failures []Record, old string) (n int, last time.Duration) {
+	debut := time.Time{}
 	for _, a := range answers {
 		if a.Pod != old {
 			debut = a.Done

@@ -50,6 +50,16 @@ func TestTwoPodsThatAnswerInTurnsAreHeard(t *testing.T) {
 	}
 }
 
+// A pod whose app is killed at once answers nothing after the fault until it is
+// back; it is the old one all the same.
+func TestWhoAnsweredBeforeTheFaultIsTheOldPod(t *testing.T) {
+	h := Hear([]Record{at(-20, -19, "a"), failed(0, 1), at(20, 21, "b"), at(40, 41, "a"), at(60, 61, "b"), at(80, 81, "b")},
+		begin, begin.Add(ms(100)))
+	if h.Both != ms(20) || h.Stray != 1 || h.Switches != 3 {
+		t.Errorf("both for %v, %d astray, %d switches", h.Both, h.Stray, h.Switches)
+	}
+}
+
 func TestAnAnswerThatWasUnderWayIsNoSecondPod(t *testing.T) {
 	h := Hear([]Record{at(0, 1, "a"), at(10, 30, "a"), at(20, 21, "b"), at(40, 41, "b")}, begin, begin.Add(ms(100)))
 	if h.Both != 0 {
