@@ -41,7 +41,7 @@ func Hear(records []Record, begin, end time.Time) Hearing {
 	var h Hearing
 	var answers, failures, streams []Record
 	var first, last time.Time
-	var before Record // the last answer before the fault: who answers then is the old pod
+	var before Record                             // the last answer before the fault: who answers then is the old pod
 	asked, failed := map[int]int{}, map[int]int{} // by the second from the beginning
 	for _, r := range records {
 		if r.Done.Before(begin) && r.Stream == 0 && r.Error == "" && r.Done.After(before.Done) {
