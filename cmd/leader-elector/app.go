@@ -24,7 +24,7 @@ type appOptions struct {
 var appGroup = []string{"notify-url", "state-file", "handover-timeout"}
 
 func (o *options) appFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.notifyURL, "notify-url", "", "`URL` of the app that is told by POST who leads (http:// or https://; no HOST is 127.0.0.1); the lock is released only when it has accepted, by 2xx, that it does not lead any more")
+	f.StringVar(&o.notifyURL, "notify-url", "", "`URL` of the app in this pod that is told by POST who leads (http:// or https://; no HOST is 127.0.0.1); the lock is released only when it has accepted, by 2xx, that it does not lead any more")
 	f.StringVar(&o.stateFile, "state-file", "", "`PATH` of a file, in a folder shared with the app, that says whether this pod leads, its term and until when")
 	f.DurationVar(&o.handoverTimeout, "handover-timeout", elector.DefaultHandoverTimeout, "`DURATION` that the app may take to stop leading; after it the lock is not released, and the lease runs out")
 }
@@ -56,12 +56,15 @@ type told struct {
 
 // startTelling makes them. What they need of the election and of the other
 // parts is asked when it is told, as those are made later.
-func (o *options) startTelling(e func() *elector.Elector, show func(elector.Status) status.View, deaf func() bool, log *slog.Logger) (t told, err error) {
+func (o *options) startTelling(e func() *elector.Elector, show func(elector.Status) status.View, deaf func(address string) bool, log *slog.Logger) (t told, err error) {
 	if o.notifyURL != "" {
-		t.post, err = notify.NewPost(notify.PostConfig{
-			URL: o.notifyURL, Patience: o.handoverTimeout, Deaf: deaf, Log: log,
+		cfg := notify.PostConfig{
+			URL: o.notifyURL, Patience: o.handoverTimeout, Log: log,
 			View: func() (string, any) { s := e().Status(); return s.Leader, show(s) },
-		})
+		}
+		address := cfg.Address()
+		cfg.Deaf = func() bool { return deaf(address) }
+		t.post, err = notify.NewPost(cfg)
 		if err != nil {
 			return t, err
 		}

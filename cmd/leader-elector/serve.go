@@ -52,7 +52,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	var app *monitor
 	show := func(s elector.Status) status.View { return traffic.show(o.tended.show(app.show(view(s)))) }
-	told, err := o.startTelling(itself, show, func() bool { return app != nil && app.Deaf() }, log)
+	told, err := o.startTelling(itself, show, func(address string) bool { return app != nil && app.Deaf(address) }, log)
 	if err != nil {
 		return err
 	}

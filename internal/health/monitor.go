@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -183,16 +184,26 @@ func (m *Monitor) Checks() []Check {
 	return views
 }
 
-// Deaf says that the app is unfit and gives no answer at all: it is dead or
-// frozen, so that waiting for it is of no use.
-func (m *Monitor) Deaf() bool {
+// Deaf says that the app that listens on an address (HOST:PORT) is unfit and
+// gives no answer at all: it is dead or frozen, so that waiting for it is of no
+// use. A check of another address says nothing of it: another program is there.
+func (m *Monitor) Deaf(address string) bool {
+	address = numeric(address)
 	for _, c := range m.checks {
 		c.mu.Lock()
 		deaf := c.show.State == Unfit && c.silent
 		c.mu.Unlock()
-		if deaf {
+		if deaf && numeric(c.probe.address) == address {
 			return true
 		}
 	}
 	return false
+}
+
+// numeric makes one of two spellings of this machine.
+func numeric(address string) string {
+	if port, ok := strings.CutPrefix(address, "localhost:"); ok {
+		return "127.0.0.1:" + port
+	}
+	return address
 }

@@ -311,3 +311,38 @@ func TestAQueryIsNotShown(t *testing.T) {
 		t.Errorf("%+v, %q", w.Checks(), reason)
 	}
 }
+
+func TestOnlyAnAppThatIsDeadOrFrozenIsDeaf(t *testing.T) {
+	a := launch(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(a.address)
+	w := watch(t, Config{Checks: []string{"http://" + a.address}, Interval: 10 * time.Millisecond, Timeout: 300 * time.Millisecond})
+	w.until(true)
+	if w.Deaf(a.address) {
+		t.Error("an app that is well is deaf")
+	}
+	a.signal(syscall.SIGSTOP)
+	w.until(false)
+	if !w.Deaf("localhost:" + port) {
+		t.Error("a frozen app is not deaf")
+	}
+	a.signal(syscall.SIGCONT)
+	w.until(true)
+	a.signal(syscall.SIGKILL)
+	w.until(false)
+	if !w.Deaf(a.address) {
+		t.Error("a dead app is not deaf")
+	}
+	if w.Deaf("127.0.0.1:1") {
+		t.Error("another program than the one that is checked is deaf")
+	}
+}
+
+func TestAnAppThatAnswersAnErrorIsNotDeaf(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	t.Cleanup(s.Close)
+	w := watch(t, Config{Checks: []string{s.URL}, Interval: 10 * time.Millisecond, StartWait: time.Nanosecond})
+	eventually(t, "the check is unfit", func() bool { return w.Checks()[0].State == Unfit })
+	if w.Deaf(strings.TrimPrefix(s.URL, "http://")) {
+		t.Error("it is deaf, although it may act")
+	}
+}

@@ -23,7 +23,7 @@ import (
 // The headers of a POST.
 const (
 	HeaderEvent    = "Leader-Elector-Event"    // "lead", "stop" or "change"
-	HeaderSequence = "Leader-Elector-Sequence" // rises by one with each piece of news, from 1 at our start
+	HeaderSequence = "Leader-Elector-Sequence" // rises by one with each piece of news, and over our restarts on a machine
 	HeaderMissed   = "Leader-Elector-Missed"   // how many pieces were dropped since the last that was accepted
 )
 
@@ -45,7 +45,8 @@ const (
 
 // PostConfig says whom to tell.
 type PostConfig struct {
-	// URL is http:// or https://; an empty host is 127.0.0.1.
+	// URL is http:// or https:// in this pod, since what another one accepts says
+	// nothing of the app whose lead this is; an empty host is 127.0.0.1.
 	URL string
 	// Patience is how long one piece of news is tried, as is
 	// elector.Config.HandoverTimeout. Required.
@@ -81,7 +82,23 @@ func (c *PostConfig) target() (*url.URL, error) {
 	if u.Hostname() == "" {
 		u.Host = "127.0.0.1" + u.Host
 	}
+	if err := inThisPod(u.Hostname()); err != nil {
+		return nil, err
+	}
 	return u, nil
+}
+
+// Address is the host and port of the URL; empty if that cannot be read.
+func (c *PostConfig) Address() string {
+	u, err := c.target()
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // Post tells the app by POSTs, one at a time and in order. It is an
@@ -90,18 +107,19 @@ func (c *PostConfig) target() (*url.URL, error) {
 type Post struct {
 	cfg    PostConfig
 	url    string
-	local  bool // the app is in this pod
 	client *http.Client
 
 	mu     sync.Mutex
 	queue  []*news
 	now    *news // under way
 	seq    uint64
+	untold bool // nothing was told yet
 	missed int
 	leader string        // of the last news
 	wake   chan struct{} // holds a token when there is something in the queue
 	ended  bool
 
+	end      func() *news   // tells the end of the present lead, once; of Lead and Stop alone
 	troubled bool           // the last attempt failed, and that was told; the worker's own
 	work     sync.WaitGroup // what Lead began
 }
@@ -132,33 +150,42 @@ func NewPost(cfg PostConfig) (*Post, error) {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	ip := net.ParseIP(u.Hostname())
 	return &Post{
 		cfg: cfg, url: u.String(), wake: make(chan struct{}, 1),
-		local: u.Hostname() == "localhost" || ip != nil && ip.IsLoopback(),
+		// An app that has heard a process of ours that died compares our news with
+		// its; the boot clock has moved on by more than that one has told.
+		seq: uint64(elector.BootTime() / time.Microsecond), untold: true,
 		client: &http.Client{
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			// A connection that is kept would block an app that serves one at a time.
-			Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, Protocols: protocols},
+			Transport: &http.Transport{Proxy: nil, DialContext: (&net.Dialer{Control: onlyInThisPod}).DialContext, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, Protocols: protocols},
 		},
 	}, nil
 }
 
-// Lead tells the app that it leads, and returns at once. If the app does not
-// accept that in time, the lead is given up. Each renewal is told too, so that
-// an app that was restarted meanwhile hears of its lead, and one that keeps a
-// deadline of its own can move it on; nothing follows if those are not accepted.
+// Lead tells the app that it leads, and returns when the app has accepted that,
+// so that what follows the lead after us, such as traffic, finds an app that
+// knows; if the app does not accept it in time, the lead is given up. Each
+// renewal is told too, so that an app that was restarted meanwhile hears of its
+// lead, and one that keeps a deadline of its own can move it on; nothing follows
+// if those are not accepted.
 func (p *Post) Lead(ctx context.Context, _ elector.Term) error {
+	end := sync.OnceValue(func() *news { return p.tell(context.Background(), EventStop, time.Time{}) })
+	p.end = end
+	// The app hears of the end at once. Stop comes when all that follows the lead
+	// after us has stopped, which takes a while if the API server is away, and
+	// trust may be over already.
+	context.AfterFunc(ctx, func() { end() })
 	first := p.tell(ctx, EventLead, time.Now().Add(p.cfg.Patience))
+	select {
+	case <-first.done:
+	case <-ctx.Done():
+		return nil
+	}
+	if first.err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the app did not accept the news that it leads: %w", first.err)
+	}
 	p.work.Go(func() {
-		<-first.done
-		if ctx.Err() != nil {
-			return
-		}
-		if first.err != nil {
-			elector.GiveUp(ctx, fmt.Errorf("the app did not accept the news that it leads: %w", first.err))
-			return
-		}
 		for _, moved := elector.Trusted(ctx); ; _, moved = elector.Trusted(ctx) {
 			select {
 			case <-moved:
@@ -175,7 +202,11 @@ func (p *Post) Lead(ctx context.Context, _ elector.Term) error {
 // accepted that. An app that is dead acts no more, and one that is known to be
 // frozen is not waited for: the news reaches it when it wakes.
 func (p *Post) Stop(ctx context.Context, why elector.Reason) error {
-	n := p.tell(context.Background(), EventStop, time.Time{})
+	end := p.end
+	if p.end = nil; end == nil {
+		end = func() *news { return p.tell(context.Background(), EventStop, time.Time{}) }
+	}
+	n := end()
 	if why == elector.ReasonUnfit && p.cfg.Deaf != nil && p.cfg.Deaf() {
 		p.cfg.Log.Info("the app is not waited for: its health checks get no answer")
 		return nil
@@ -209,7 +240,12 @@ func (p *Post) tell(ctx context.Context, event string, by time.Time) *news {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seq++
+	p.untold = false
 	n := &news{event: event, seq: p.seq, body: body, by: by, stale: stale, drop: drop, done: make(chan struct{}), dead: make(chan struct{})}
+	if stale.Err() != nil { // the end of this lead may have been told before we got here
+		n.end(errStale)
+		return n
+	}
 	p.leader = leader
 	switch {
 	case event == EventLead || event == EventStop:
@@ -253,7 +289,7 @@ func (p *Post) Run(ctx context.Context) {
 	defer p.work.Wait()
 	defer p.close()
 	p.mu.Lock()
-	untold := p.seq == 0
+	untold := p.untold
 	p.mu.Unlock()
 	if untold {
 		p.tell(ctx, EventStop, time.Time{})
@@ -316,6 +352,9 @@ func (p *Post) deliver(ctx context.Context, n *news) error {
 	var last error
 	refused := 0
 	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
+		if n.stale.Err() != nil {
+			return errStale
+		}
 		err := p.post(ctx, n)
 		if err == nil {
 			if p.troubled {
@@ -337,7 +376,7 @@ func (p *Post) deliver(ctx context.Context, n *news) error {
 		if refused++; !errors.Is(err, syscall.ECONNREFUSED) {
 			refused = 0
 		}
-		if refused > 1 && p.local {
+		if refused > 1 {
 			n.once.Do(func() { close(n.dead) })
 		}
 		if pause(ctx, wait); ctx.Err() != nil {

@@ -3,13 +3,16 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,12 +23,13 @@ import (
 type app struct {
 	*httptest.Server
 	heard chan heard
+	first atomic.Uint64 // sequence that was heard
 
 	mu     sync.Mutex
 	answer func(heard) int
 }
 
-// heard is one POST.
+// heard is one POST; seq counts from 1 at the first that this app heard.
 type heard struct{ event, seq, missed, leader string }
 
 func newApp(t *testing.T) *app {
@@ -37,7 +41,12 @@ func newApp(t *testing.T) *app {
 		if r.Method != http.MethodPost || json.Unmarshal(data, &body) != nil {
 			t.Errorf("%s %s", r.Method, data)
 		}
-		h := heard{r.Header.Get(HeaderEvent), r.Header.Get(HeaderSequence), r.Header.Get(HeaderMissed), body.Leader}
+		seq, err := strconv.ParseUint(r.Header.Get(HeaderSequence), 10, 64)
+		if err != nil {
+			t.Errorf("the sequence is %q", r.Header.Get(HeaderSequence))
+		}
+		a.first.CompareAndSwap(0, seq)
+		h := heard{r.Header.Get(HeaderEvent), fmt.Sprint(seq - a.first.Load() + 1), r.Header.Get(HeaderMissed), body.Leader}
 		a.mu.Lock()
 		answer := a.answer
 		a.mu.Unlock()
@@ -281,7 +290,8 @@ func TestTheQueueIsBoundedAndWhatIsDroppedIsTold(t *testing.T) {
 func TestAnAddressIsChecked(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
-		"http://127.0.0.1:8080/leader": "", "http://:8080/": "", "https://app.music.svc/": "",
+		"http://127.0.0.1:8080/leader": "", "http://:8080/": "", "https://[::1]/": "", "http://localhost:8080/x?secret": "",
+		"https://app.music.svc/": "told in this pod", "http://192.0.2.1:8080/": "not an address of this pod",
 		"ftp://x/": "must begin with http", "music": "must begin with http", "http://u:p@x/": "user name",
 		"http://x/#f": "fragment", "http://%zz/": "cannot be read",
 	} {
@@ -292,5 +302,89 @@ func TestAnAddressIsChecked(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), ":p@") {
 			t.Errorf("%q: the password is shown", url)
 		}
+	}
+}
+
+func TestNoConnectionLeavesThePodWhateverANameResolvesTo(t *testing.T) {
+	t.Parallel()
+	if err := onlyInThisPod("tcp", "192.0.2.1:80", nil); err == nil {
+		t.Error("192.0.2.1 is told")
+	}
+	if err := onlyInThisPod("tcp", "127.0.0.1:80", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// An app ignores what is older than what it has heard, and must not take the
+// first news of a new process of ours for that.
+func TestTheSequenceGoesOnWhenTheSidecarIsRestarted(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	p, l := posts(t, a.URL, nil)
+	a.next(t)
+	for i := range maxQueue {
+		l.tell(p, fmt.Sprint(i))
+		a.next(t)
+	}
+	posts(t, a.URL, nil)
+	if h := a.next(t); h.event != EventStop {
+		t.Errorf("the new process tells %+v first", h)
+	} else if seq, err := strconv.ParseUint(h.seq, 10, 63); err != nil || seq <= maxQueue+1 {
+		t.Errorf("the new process begins with %s, after %d", h.seq, maxQueue+1)
+	}
+}
+
+// What follows the lead after the app must find that it knows.
+func TestLeadReturnsWhenTheAppHasAccepted(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	p, _ := posts(t, a.URL, nil)
+	a.next(t)
+	taken, accept := make(chan struct{}), make(chan struct{})
+	a.answers(func(h heard) int {
+		if h.event == EventLead {
+			close(taken)
+			<-accept
+		}
+		return http.StatusOK
+	})
+	done := make(chan error, 1)
+	go func() { done <- p.Lead(t.Context(), 7) }()
+	<-taken
+	select {
+	case err := <-done:
+		t.Errorf("Lead returned before the app had accepted: %v", err)
+	case <-time.After(50 * time.Millisecond): // long enough for one that does not wait
+	}
+	close(accept)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// When trust is over, the app has a margin to stop in; what else must stop
+// before may take longer than that.
+func TestTheEndIsToldAtOnceAndNotWhenTheRestHasStopped(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	p, _ := posts(t, a.URL, nil)
+	a.next(t)
+	ctx, end := context.WithCancel(t.Context())
+	if err := p.Lead(ctx, 7); err != nil {
+		t.Fatal(err)
+	}
+	a.next(t)
+	end()
+	first := a.next(t)
+	if first.event != EventStop {
+		t.Errorf("the app hears %+v", first)
+	}
+	if err := p.Stop(t.Context(), elector.ReasonExpired); err != nil {
+		t.Error(err)
+	}
+	select {
+	case h := <-a.heard:
+		t.Errorf("the end is told twice: %+v", h)
+	default:
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -23,7 +24,8 @@ type lead struct {
 // server knows of the present lead.
 type server struct {
 	mu   sync.Mutex
-	lead *lead // nil: this pod does not lead
+	lead *lead  // nil: this pod does not lead
+	seen uint64 // the sequence of the newest news
 }
 
 // hear takes the sidecar's news. The answer accepts it, so it is given when
@@ -37,8 +39,13 @@ func (s *server) hear(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	seq, _ := strconv.ParseUint(r.Header.Get("Leader-Elector-Sequence"), 10, 64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if seq < s.seen {
+		return // it was broken off by newer news, which was obeyed
+	}
+	s.seen = seq
 	if s.lead != nil && (!news.IsLeader || news.Term != s.lead.term) {
 		close(s.lead.ended)
 		s.lead.streams.Wait()
