@@ -52,11 +52,12 @@ func (o *options) checkApp() (faults []error) {
 type told struct {
 	file *notify.File
 	post *notify.Post
+	fit  func(fit bool, reason string) // hears whether the app of post lets this candidate lead; nil: that is not asked
 }
 
 // startTelling makes them. What they need of the election and of the other
 // parts is asked when it is told, as those are made later.
-func (o *options) startTelling(e func() *elector.Elector, show func(elector.Status) status.View, deaf func(address string) bool, log *slog.Logger) (t told, err error) {
+func (o *options) startTelling(e func() *elector.Elector, show func(elector.Status) status.View, deaf func(address string) bool, fit *fitness, log *slog.Logger) (t told, err error) {
 	if o.notifyURL != "" {
 		cfg := notify.PostConfig{
 			URL: o.notifyURL, Patience: o.handoverTimeout, Log: log,
@@ -64,6 +65,10 @@ func (o *options) startTelling(e func() *elector.Elector, show func(elector.Stat
 		}
 		address := cfg.Address()
 		cfg.Deaf = func() bool { return deaf(address) }
+		if o.command == nil { // the app of run is there only while it leads
+			t.fit = fit.voice()
+			cfg.Fit = t.fit
+		}
 		t.post, err = notify.NewPost(cfg)
 		if err != nil {
 			return t, err
@@ -95,6 +100,9 @@ func (t told) followers() (all []elector.Follower) {
 func (t told) begin(e *elector.Elector) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
+	if t.fit != nil {
+		t.fit(t.post.Unheard())
+	}
 	if t.post != nil {
 		work.Go(func() { t.post.Run(ctx) })
 	}
@@ -115,4 +123,17 @@ func (t told) sees(s elector.Status) {
 	if t.file != nil {
 		t.file.Sees()
 	}
+}
+
+// show adds the section of /status, and the app's reason where nobody else has one.
+func (t told) show(v status.View) status.View {
+	if t.post == nil {
+		return v
+	}
+	shown := t.post.Posting()
+	v.Notify = shown
+	if t.fit != nil && !v.Health.Fit && v.Health.Reason == "" {
+		v.Health.Reason = shown.Unfit
+	}
+	return v
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	elector "github.com/leader-elector/leader-elector"
 	"github.com/leader-elector/leader-elector/internal/health"
 	"github.com/leader-elector/leader-elector/internal/status"
 )
@@ -92,23 +91,20 @@ func (o *options) asksUs(check string) bool {
 }
 
 // monitor watches the app's health for an election; nil: nothing is checked.
-type monitor struct {
-	*health.Monitor
-	e *elector.Elector
-}
+type monitor struct{ *health.Monitor }
 
-func (o *options) startHealth(e *elector.Elector, log *slog.Logger) (*monitor, error) {
+func (o *options) startHealth(setFit func(bool, string), log *slog.Logger) (*monitor, error) {
 	if len(o.healthChecks) == 0 || o.tended != nil {
 		return nil, nil
 	}
 	cfg := o.healthConfig()
-	cfg.Changed, cfg.Logger = e.SetFit, log
+	cfg.Changed, cfg.Logger = setFit, log
 	m, err := health.New(cfg)
 	if err != nil {
 		return nil, errors.Join(errors.New("--health-check"), err)
 	}
-	e.SetFit(m.Verdict())
-	return &monitor{Monitor: m, e: e}, nil
+	setFit(m.Verdict())
+	return &monitor{m}, nil
 }
 
 // begin starts the checks; what it returns ends them.

@@ -51,8 +51,9 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	var app *monitor
+	fit := &fitness{}
 	show := func(s elector.Status) status.View { return traffic.show(o.tended.show(app.show(view(s)))) }
-	told, err := o.startTelling(itself, show, func(address string) bool { return app != nil && app.Deaf(address) }, log)
+	told, err := o.startTelling(itself, show, func(address string) bool { return app != nil && app.Deaf(address) }, fit, log)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,8 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	if e, err = elector.New(cfg); err != nil {
 		return err
 	}
-	if app, err = o.startHealth(e, log); err != nil {
+	fit.e = e
+	if app, err = o.startHealth(fit.voice(), log); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -76,7 +78,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 			return fmt.Errorf("--http=%s: %w", o.http, err)
 		}
 		server := status.New(status.Config{
-			View:  func() status.View { return show(e.Status()) },
+			View:  func() status.View { return told.show(show(e.Status())) },
 			Alive: e.Alive, Log: log,
 			Metrics: counts.handler(e, show),
 			Changes: func(ctx context.Context) iter.Seq[status.View] {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -202,6 +203,13 @@ func TestAnAppThatDoesNotTakeTheLeadGivesItUp(t *testing.T) {
 	}
 	eventually(t, "b leading", b.leads)
 	eventually(t, "the lead coming back to the app that takes it", x.actsNow)
+	var v status.View
+	if _, body := b.get("/status"); json.Unmarshal([]byte(body), &v) != nil || !strings.Contains(v.Health.Reason, "did not accept that it leads: it answers 503 not now") {
+		t.Errorf("b does not say why it stands aside: %s", body)
+	}
+	if code, said := a.stepDown(t, ""); code != http.StatusConflict || !said.IsLeader {
+		t.Errorf("a hands over to an app that has just refused: %d %+v", code, said)
+	}
 	if n := len(y.deeds()); n != 0 {
 		t.Errorf("the app that takes no lead acted %d times", n)
 	}
@@ -228,4 +236,48 @@ func TestAnAppThatIsRestartedHearsThatItLeads(t *testing.T) {
 	if got := terms(again.deeds()); len(got) > 0 && fmt.Sprint(got[0]) != *a.status(t).Term {
 		t.Errorf("it acts for the term %v, a leads %s", got, *a.status(t).Term)
 	}
+}
+
+// What is known to be dead is not waited for, however long the app might take.
+func TestALeadMovesAtOnceWhenTheAppDies(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	c := testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music"}
+	x, y := sings(t, ""), sings(t, "")
+	with := func(s *singer) []string {
+		return []string{"--handover-timeout=60s", "--ttl=60s", "--notify-url=" + s.server.URL, "--health-check=" + strings.Replace(s.server.URL, "http", "tcp", 1)}
+	}
+	launch(t, p, c, append(with(x), "--new-lock=immediate")...)
+	eventually(t, "a's app acting", x.actsNow)
+	c.Pod = "b"
+	b := launch(t, p, c, with(y)...)
+	eventually(t, "b being able to take over", func() bool { code, _ := b.get("/standby"); return code == http.StatusOK })
+	begun := time.Now()
+	x.end()
+	eventually(t, "b's app acting", y.actsNow)
+	if took := time.Since(begun); took > 30*time.Second {
+		t.Errorf("it took %v, so the lease ran out", took)
+	}
+	inOrder(t, together(x, y))
+}
+
+// An app that does not listen yet, or does not accept, is no candidate.
+func TestAnAppThatHasAcceptedNothingDoesNotLead(t *testing.T) {
+	t.Parallel()
+	p := testplane.Get(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	a := launch(t, p, testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music"}, "--new-lock=immediate", "--notify-url=http://"+address)
+	eventually(t, "a saying whom it waits for", func() bool {
+		return a.status(t).Ready && strings.Contains(a.status(t).Waiting, "has not accepted yet that it does not lead")
+	})
+	if a.leads() {
+		t.Error("a leads an app that is not there")
+	}
+	x := sings(t, address)
+	eventually(t, "a's app acting", x.actsNow)
 }

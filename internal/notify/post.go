@@ -41,6 +41,8 @@ const (
 	maxAnswer    = 4 << 10
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = time.Second
+	firstPause   = 10 * time.Second // without the lead, for an app that refused it; doubled each time
+	lastPause    = 5 * time.Minute
 )
 
 // PostConfig says whom to tell.
@@ -57,6 +59,10 @@ type PostConfig struct {
 	// Deaf says that the app is known to be dead or frozen, so that nobody waits
 	// for it. Nil: nobody knows.
 	Deaf func() bool
+	// Fit is told, in order, whether the app lets this candidate lead: it has
+	// accepted that it does not, and has not refused to just now. Before the first
+	// call it does not let it. Nil: nobody asks.
+	Fit func(fit bool, reason string)
 	// Log takes what is not accepted. Required.
 	Log *slog.Logger
 }
@@ -116,8 +122,18 @@ type Post struct {
 	untold bool // nothing was told yet
 	missed int
 	leader string        // of the last news
+	last   *news         // that was begun
+	fault  error         // of its last attempt; nil: none, or it was accepted
 	wake   chan struct{} // holds a token when there is something in the queue
 	ended  bool
+
+	owed     *news         // a stop without which the app may act; nil: none
+	refusals int           // in a row
+	refused  string        // why the app did not take the lead
+	pause    time.Time     // until when it is not asked to again
+	forgive  chan struct{} // holds a token when the pause is new
+	telling  sync.Mutex    // keeps the calls of Fit in order
+	fit      bool          // what Fit was told
 
 	end      func() *news   // tells the end of the present lead, once; of Lead and Stop alone
 	troubled bool           // the last attempt failed, and that was told; the worker's own
@@ -151,7 +167,7 @@ func NewPost(cfg PostConfig) (*Post, error) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &Post{
-		cfg: cfg, url: u.String(), wake: make(chan struct{}, 1),
+		cfg: cfg, url: u.String(), wake: make(chan struct{}, 1), forgive: make(chan struct{}, 1),
 		// An app that has heard a process of ours that died compares our news with
 		// its; the boot clock has moved on by more than that one has told.
 		seq: uint64(elector.BootTime() / time.Microsecond), untold: true,
@@ -183,8 +199,10 @@ func (p *Post) Lead(ctx context.Context, _ elector.Term) error {
 		return nil
 	}
 	if first.err != nil && ctx.Err() == nil {
+		p.refuse(first.err)
 		return fmt.Errorf("the app did not accept the news that it leads: %w", first.err)
 	}
+	p.took()
 	p.work.Go(func() {
 		for _, moved := elector.Trusted(ctx); ; _, moved = elector.Trusted(ctx) {
 			select {
@@ -209,14 +227,17 @@ func (p *Post) Stop(ctx context.Context, why elector.Reason) error {
 	n := end()
 	if why == elector.ReasonUnfit && p.cfg.Deaf != nil && p.cfg.Deaf() {
 		p.cfg.Log.Info("the app is not waited for: its health checks get no answer")
+		p.owes(n)
 		return nil
 	}
 	select {
 	case <-n.done:
 		return n.err
 	case <-n.dead:
+		p.owes(n)
 		return nil
 	case <-ctx.Done():
+		p.owes(n)
 		return fmt.Errorf("the app has not accepted that it does not lead any more: %w", ctx.Err())
 	}
 }
@@ -249,6 +270,9 @@ func (p *Post) tell(ctx context.Context, event string, by time.Time) *news {
 	p.leader = leader
 	switch {
 	case event == EventLead || event == EventStop:
+		if p.owed != nil && event == EventStop {
+			p.owed = n
+		}
 		p.forget(len(p.queue))
 		if p.now != nil {
 			p.now.drop()
@@ -292,8 +316,9 @@ func (p *Post) Run(ctx context.Context) {
 	untold := p.untold
 	p.mu.Unlock()
 	if untold {
-		p.tell(ctx, EventStop, time.Time{})
+		p.owes(p.tell(ctx, EventStop, time.Time{}))
 	}
+	p.work.Go(func() { p.forgives(ctx) })
 	for {
 		n := p.next()
 		if n == nil {
@@ -308,11 +333,15 @@ func (p *Post) Run(ctx context.Context) {
 		p.mu.Lock()
 		if p.now = nil; err == nil {
 			p.missed -= n.missed
+			if p.owed == n {
+				p.owed = nil
+			}
 		} else {
 			p.missed++
 		}
-		p.mu.Unlock()
 		n.end(err)
+		p.mu.Unlock()
+		p.tellFit()
 		if ctx.Err() != nil {
 			return
 		}
@@ -326,6 +355,7 @@ func (p *Post) next() *news {
 		return nil
 	}
 	p.now, p.queue = p.queue[0], p.queue[1:]
+	p.last, p.fault = p.now, nil
 	return p.now
 }
 
@@ -356,6 +386,9 @@ func (p *Post) deliver(ctx context.Context, n *news) error {
 			return errStale
 		}
 		err := p.post(ctx, n)
+		p.mu.Lock()
+		p.fault = err
+		p.mu.Unlock()
 		if err == nil {
 			if p.troubled {
 				p.cfg.Log.Info("the app accepts news again", "event", n.event)

@@ -388,3 +388,78 @@ func TestTheEndIsToldAtOnceAndNotWhenTheRestHasStopped(t *testing.T) {
 	default:
 	}
 }
+
+// fits is a Fit that a test can wait for.
+type fits chan string
+
+func (f fits) hear(fit bool, reason string) { f <- reason }
+
+// becomes waits for the next fitness; empty: fit.
+func (f fits) becomes(t *testing.T, want string) {
+	t.Helper()
+	select {
+	case got := <-f:
+		if (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("it is unfit for %q, want %q", got, want)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("it never became unfit for %q", want)
+	}
+}
+
+func TestNobodyLeadsBeforeTheAppHasAcceptedThatItDoesNot(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	a.answers(func(heard) int { return http.StatusServiceUnavailable })
+	fit := make(fits, 10)
+	p, _ := posts(t, a.URL, func(c *PostConfig) { c.Fit = fit.hear })
+	a.next(t)
+	a.next(t)
+	if len(fit) > 0 {
+		t.Error("it is fit to lead an app that has accepted nothing")
+	}
+	if why := p.Posting(); !strings.Contains(why.Unfit, unheard) || !strings.Contains(why.LastError, "503") {
+		t.Errorf("it shows %+v", why)
+	}
+	a.answers(nil)
+	fit.becomes(t, "")
+	a.answers(func(heard) int { return http.StatusServiceUnavailable })
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if p.Stop(gone, elector.ReasonHandover) == nil {
+		t.Error("Stop confirms")
+	}
+	fit.becomes(t, unheard)
+	a.answers(nil)
+	fit.becomes(t, "")
+}
+
+// An app that refuses the lead is no candidate for a while: the lead stays where
+// it is taken.
+func TestAnAppThatRefusesTheLeadIsNotAskedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	fit := make(fits, 10)
+	p, _ := posts(t, a.URL, func(c *PostConfig) { c.Fit, c.Patience = fit.hear, 300*time.Millisecond })
+	fit.becomes(t, "")
+	a.answers(func(h heard) int {
+		if h.event == EventLead {
+			return http.StatusConflict
+		}
+		return http.StatusOK
+	})
+	ctx, end := context.WithCancel(t.Context())
+	if err := p.Lead(ctx, 7); err == nil || !strings.Contains(err.Error(), "409") {
+		t.Errorf("Lead returns %v", err)
+	}
+	fit.becomes(t, "did not accept that it leads: it answers 409")
+	end()
+	if err := p.Stop(t.Context(), elector.ReasonUnfit); err != nil {
+		t.Errorf("the app accepts the end: %v", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if left := time.Until(p.pause); left < firstPause/2 || left > firstPause {
+		t.Errorf("it may lead again in %v", left)
+	}
+}

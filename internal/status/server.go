@@ -30,7 +30,8 @@ type View struct {
 	ValidForSeconds float64    `json:"validForSeconds"` // how long this pod may lead without another renewal
 	Transitions     int        `json:"transitions"`
 	Health          Health     `json:"health"`
-	Routing         any        `json:"routing"` // how the traffic follows, as that way shows itself; null: it is not our business
+	Routing         any        `json:"routing"`          // how the traffic follows, as that way shows itself; null: it is not our business
+	Notify          any        `json:"notify,omitempty"` // how the app is told; absent: it is not
 	Paused          bool       `json:"paused"`
 	HolderExpired   bool       `json:"holderExpired"` // the holder has not renewed for the length of its lease
 	Ready           bool       `json:"ready"`
