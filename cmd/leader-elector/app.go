@@ -61,7 +61,7 @@ func (o *options) startTelling(e func() *elector.Elector, show func(elector.Stat
 	if o.notifyURL != "" {
 		cfg := notify.PostConfig{
 			URL: o.notifyURL, Patience: o.handoverTimeout, Log: log,
-			View: func() (string, any) { s := e().Status(); return s.Leader, show(s) },
+			View: func() (string, bool, any) { s := e().Status(); return s.Leader, s.IsLeader, show(s) },
 		}
 		address := cfg.Address()
 		cfg.Deaf = func() bool { return deaf(address) }

@@ -53,9 +53,9 @@ type PostConfig struct {
 	// Patience is how long one piece of news is tried, as is
 	// elector.Config.HandoverTimeout. Required.
 	Patience time.Duration
-	// View is who leads, and the body, as JSON. It is asked when the news comes
-	// about. Required.
-	View func() (leader string, body any)
+	// View is who leads, whether that is this pod now, and the body, as JSON. It
+	// is asked when the news comes about, and must not wait for us. Required.
+	View func() (leader string, leads bool, body any)
 	// Deaf says that the app is known to be dead or frozen, so that nobody waits
 	// for it. Nil: nobody knows.
 	Deaf func() bool
@@ -257,17 +257,19 @@ func (p *Post) Sees(leader string, self bool) {
 // is older: whoever must stop need not hear first what was before.
 func (p *Post) tell(ctx context.Context, event string, by time.Time) *news {
 	stale, drop := context.WithCancel(ctx)
-	leader, body := p.cfg.View()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seq++
+	leader, leads, body := p.cfg.View() // here, so that no news is older than the one before
 	p.untold = false
-	n := &news{event: event, seq: p.seq, body: body, by: by, stale: stale, drop: drop, done: make(chan struct{}), dead: make(chan struct{})}
-	if stale.Err() != nil { // the end of this lead may have been told before we got here
+	n := &news{event: event, body: body, by: by, stale: stale, drop: drop, done: make(chan struct{}), dead: make(chan struct{})}
+	// The end of this lead may have been told before we got here. And no app is
+	// told by a change that it leads: nobody would wait for its end.
+	if stale.Err() != nil || event == EventChange && leads {
 		n.end(errStale)
 		return n
 	}
-	p.leader = leader
+	p.seq++
+	n.seq, p.leader = p.seq, leader
 	switch {
 	case event == EventLead || event == EventStop:
 		if p.owed != nil && event == EventStop {

@@ -85,10 +85,10 @@ type leader struct {
 }
 
 func (l *leader) set(name string) { l.mu.Lock(); l.name = name; l.mu.Unlock() }
-func (l *leader) view() (string, any) {
+func (l *leader) view() (string, bool, any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.name, map[string]string{"leader": l.name}
+	return l.name, l.name == "me", map[string]string{"leader": l.name}
 }
 
 // posts runs a Post until the test ends.
@@ -348,18 +348,21 @@ func TestLeadReturnsWhenTheAppHasAccepted(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	done := make(chan error, 1)
-	go func() { done <- p.Lead(t.Context(), 7) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := p.Lead(t.Context(), 7); err != nil {
+			t.Error(err)
+		}
+	}()
 	<-taken
 	select {
-	case err := <-done:
-		t.Errorf("Lead returned before the app had accepted: %v", err)
+	case <-done:
+		t.Error("Lead returned before the app had accepted")
 	case <-time.After(50 * time.Millisecond): // long enough for one that does not wait
 	}
 	close(accept)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	<-done
 }
 
 // When trust is over, the app has a margin to stop in; what else must stop
@@ -461,5 +464,20 @@ func TestAnAppThatRefusesTheLeadIsNotAskedAgainAtOnce(t *testing.T) {
 	defer p.mu.Unlock()
 	if left := time.Until(p.pause); left < firstPause/2 || left > firstPause {
 		t.Errorf("it may lead again in %v", left)
+	}
+}
+
+// Between the lock's news of our lead and Lead the app would act for a lead whose
+// end nobody waits for, if that comes first.
+func TestNoChangeTellsTheAppThatItLeads(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	p, l := posts(t, a.URL, nil)
+	a.next(t)
+	l.set("me")
+	p.Sees("b", false) // what was seen a moment ago
+	l.tell(p, "c")
+	if h := a.next(t); h.event != EventChange || h.leader != "c" {
+		t.Errorf("the app hears %+v", h)
 	}
 }
