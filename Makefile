@@ -63,9 +63,21 @@ check: ## Check formatting, vet, staticcheck, tidiness and the other platforms, 
 sim: ## Simulate many schedules of several candidates (SEEDS=20000)
 	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run TestSchedules -count=1 -timeout 60m -v
 
+.PHONY: fuzz
+fuzz: ## Feed each reader of outside input with what nobody thought of (FUZZTIME=60s each)
+	@set -e; grep -rlE '^func Fuzz' --include=*_test.go internal cmd | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9]*)\(.*/\1/p' "$$file"); do \
+	    echo "== $$target ($$(dirname "$$file"))"; \
+	    go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),60s); \
+	  done; done
+
 .PHONY: mutants
 mutants: ## Break one law after another, and see the tests fail (SEEDS=1500 ONLY="no seal")
 	MUTANTS="$(or $(ONLY),1)" SIM_SEEDS=$(or $(SEEDS),1500) go test ./internal/engine/sim -run TestMutants -count=1 -timeout 60m -v
+
+.PHONY: measure-run
+measure-run: build ## How long after the end of trust a command of `run` still acts (TRIALS=36 of each fault)
+	@$(PLANE) run -- env LEADER_ELECTOR_RUN_TRIALS=$(or $(TRIALS),36) go test ./cmd/leader-elector -run NoTwoCommandsAct -count=1 -parallel 6 -timeout 60m -v | grep -E '^ *--- (PASS|FAIL): [^/]*/[^/]*/[^/]* |runs:|^(ok|FAIL)'
 
 .PHONY: bench
 bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
