@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -44,68 +43,6 @@ const (
 	firstPause   = 10 * time.Second // without the lead, for an app that refused it; doubled each time
 	lastPause    = 5 * time.Minute
 )
-
-// PostConfig says whom to tell.
-type PostConfig struct {
-	// URL is http:// or https:// in this pod, since what another one accepts says
-	// nothing of the app whose lead this is; an empty host is 127.0.0.1.
-	URL string
-	// Patience is how long one piece of news is tried, as is
-	// elector.Config.HandoverTimeout. Required.
-	Patience time.Duration
-	// View is who leads, whether that is this pod now, and the body, as JSON. It
-	// is asked when the news comes about, and must not wait for us. Required.
-	View func() (leader string, leads bool, body any)
-	// Deaf says that the app is known to be dead or frozen, so that nobody waits
-	// for it. Nil: nobody knows.
-	Deaf func() bool
-	// Fit is told, in order, whether the app lets this candidate lead: it has
-	// accepted that it does not, and has not refused to just now. Before the first
-	// call it does not let it. Nil: nobody asks.
-	Fit func(fit bool, reason string)
-	// Log takes what is not accepted. Required.
-	Log *slog.Logger
-}
-
-// Validate says what is wrong with the URL.
-func (c *PostConfig) Validate() error {
-	_, err := c.target()
-	return err
-}
-
-func (c *PostConfig) target() (*url.URL, error) {
-	u, err := url.Parse(c.URL)
-	switch {
-	case err != nil:
-		return nil, errors.New("it cannot be read as a URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("it must begin with http:// or https://")
-	case u.User != nil:
-		return nil, errors.New("it holds a user name or password, which would be shown; put a secret into the query")
-	case u.Fragment != "":
-		return nil, errors.New("it has a fragment (#…), which cannot be sent")
-	}
-	if u.Hostname() == "" {
-		u.Host = "127.0.0.1" + u.Host
-	}
-	if err := inThisPod(u.Hostname()); err != nil {
-		return nil, err
-	}
-	return u, nil
-}
-
-// Address is the host and port of the URL; empty if that cannot be read.
-func (c *PostConfig) Address() string {
-	u, err := c.target()
-	if err != nil {
-		return ""
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
-}
 
 // Post tells the app by POSTs, one at a time and in order. It is an
 // elector.Follower: the lead is given up if the app does not accept the news of
