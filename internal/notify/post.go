@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	elector "github.com/leader-elector/leader-elector"
@@ -89,8 +88,6 @@ type news struct {
 	drop  context.CancelFunc
 	done  chan struct{} // closed when it was accepted or given up
 	err   error         // why it was not accepted; to be read after done
-	dead  chan struct{} // closed when nobody listens in this pod: what does not run does not act
-	once  sync.Once     // for dead
 }
 
 var errStale = errors.New("something newer has come")
@@ -154,8 +151,9 @@ func (p *Post) Lead(ctx context.Context, _ elector.Term) error {
 }
 
 // Stop tells the app that it does not lead any more, and waits until it has
-// accepted that. An app that is dead acts no more, and one that is known to be
-// frozen is not waited for: the news reaches it when it wakes.
+// accepted that. One that health checks know to be dead or frozen is not waited
+// for: the news reaches it when it wakes. A port that is closed says less, as an
+// app may close it first and act on while it ends.
 func (p *Post) Stop(ctx context.Context, why elector.Reason) error {
 	end := p.end
 	if p.end = nil; end == nil {
@@ -170,9 +168,6 @@ func (p *Post) Stop(ctx context.Context, why elector.Reason) error {
 	select {
 	case <-n.done:
 		return n.err
-	case <-n.dead:
-		p.owes(n)
-		return nil
 	case <-ctx.Done():
 		p.owes(n)
 		return fmt.Errorf("the app has not accepted that it does not lead any more: %w", ctx.Err())
@@ -198,7 +193,7 @@ func (p *Post) tell(ctx context.Context, event string, by time.Time) *news {
 	defer p.mu.Unlock()
 	leader, leads, body := p.cfg.View() // here, so that no news is older than the one before
 	p.untold = false
-	n := &news{event: event, body: body, by: by, stale: stale, drop: drop, done: make(chan struct{}), dead: make(chan struct{})}
+	n := &news{event: event, body: body, by: by, stale: stale, drop: drop, done: make(chan struct{})}
 	// The end of this lead may have been told before we got here. And no app is
 	// told by a change that it leads: nobody would wait for its end.
 	if stale.Err() != nil || event == EventChange && leads {
@@ -319,7 +314,6 @@ func (p *Post) deliver(ctx context.Context, n *news) error {
 		defer cancel()
 	}
 	var last error
-	refused := 0
 	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
 		if n.stale.Err() != nil {
 			return errStale
@@ -344,12 +338,6 @@ func (p *Post) deliver(ctx context.Context, n *news) error {
 		p.troubled = true
 		if ctx.Err() == nil || last == nil {
 			last = err // the end of our patience says less
-		}
-		if refused++; !errors.Is(err, syscall.ECONNREFUSED) {
-			refused = 0
-		}
-		if refused > 1 {
-			n.once.Do(func() { close(n.dead) })
 		}
 		if pause(ctx, wait); ctx.Err() != nil {
 			return last
