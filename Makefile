@@ -77,7 +77,7 @@ mutants: ## Break one law after another, and see the tests fail (SEEDS=1500 ONLY
 
 .PHONY: measure-run
 measure-run: build ## How long after the end of trust a command of `run` still acts (TRIALS=36 of each fault)
-	@$(PLANE) run -- env LEADER_ELECTOR_RUN_TRIALS=$(or $(TRIALS),36) go test ./cmd/leader-elector -run NoTwoCommandsAct -count=1 -parallel 6 -timeout 60m -v | grep -E '^ *--- (PASS|FAIL): [^/]*/[^/]*/[^/]* |runs:|^(ok|FAIL)'
+	@$(PLANE) run -- env -C "$(CURDIR)" LEADER_ELECTOR_RUN_TRIALS=$(or $(TRIALS),36) go test ./cmd/leader-elector -run NoTwoCommandsAct -count=1 -parallel 6 -timeout 60m -v | grep -E '^ *--- (PASS|FAIL): [^/]*/[^/]*/[^/]* |runs:|^(ok|FAIL)'
 
 .PHONY: bench
 bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
