@@ -35,6 +35,10 @@ const ahead = 100 * time.Millisecond
 // machine under load delays.
 const early = 20 * time.Millisecond
 
+// before is how much before the guard Init strikes, which has everything in the
+// container to end.
+const before = 20 * time.Millisecond
+
 // cannotStart is the exit code for a command that was found and does not start,
 // as a shell tells it.
 const cannotStart = 126

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 	"unsafe"
@@ -9,8 +10,12 @@ import (
 )
 
 // guard is the kernel's: a timer that kills this process, whatever state it is
-// in. It is stopped while it has no deadline.
-type guard struct{ id int32 }
+// in. It is stopped while it has no deadline. Init above us, if it is there, has
+// a timer of its own, and is told each deadline.
+type guard struct {
+	id        int32
+	underInit bool
+}
 
 // sigevent is the kernel's struct sigevent on 64-bit platforms.
 type sigevent struct {
@@ -21,7 +26,14 @@ type sigevent struct {
 }
 
 func newGuard() (*guard, error) {
-	g := &guard{}
+	g := &guard{underInit: underInit()}
+	if g.underInit {
+		// Not for the command; and an Init that is frozen must not hold us up.
+		unix.CloseOnExec(deadlines)
+		if err := unix.SetNonblock(deadlines, true); err != nil {
+			return nil, fmt.Errorf("PID 1 cannot be told deadlines: %w", err)
+		}
+	}
 	ev := sigevent{signo: int32(unix.SIGKILL)} // notify: SIGEV_SIGNAL, which is zero
 	_, _, errno := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&ev)), uintptr(unsafe.Pointer(&g.id)))
 	if errno != 0 {
@@ -32,12 +44,24 @@ func newGuard() (*guard, error) {
 
 // set kills this process at that instant of CLOCK_BOOTTIME, at once if it is past.
 func (g *guard) set(at time.Duration) error {
+	g.tellInit(at)
 	// A zero value would stop the timer.
 	return g.settime(unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, at.Nanoseconds()))})
 }
 
 // clear lets this process live.
-func (g *guard) clear() error { return g.settime(unix.ItimerSpec{}) }
+func (g *guard) clear() error {
+	g.tellInit(0)
+	return g.settime(unix.ItimerSpec{})
+}
+
+// tellInit passes a deadline on; zero is none. One that is lost leaves an earlier
+// one standing, which is safe.
+func (g *guard) tellInit(at time.Duration) {
+	if g.underInit {
+		unix.Write(deadlines, binary.NativeEndian.AppendUint64(nil, uint64(at)))
+	}
+}
 
 func (g *guard) settime(spec unix.ItimerSpec) error {
 	_, _, errno := unix.Syscall6(unix.SYS_TIMER_SETTIME, uintptr(g.id), unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
