@@ -113,10 +113,11 @@ func (s *singer) deeds() []deed {
 	return slices.Clone(s.acts)
 }
 
+// actsNow says whether the app has acted for the lead that it knows of.
 func (s *singer) actsNow() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.term != 0
+	return s.term != 0 && len(s.acts) > 0 && s.acts[len(s.acts)-1].term == s.term
 }
 
 // toldPair is a pair of candidates with an app each, of which a leads.
