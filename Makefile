@@ -8,6 +8,7 @@ LDFLAGS     := -s -w -X main.linked=$(VERSION)
 MODULES     := $(patsubst %/,%,$(dir $(shell git ls-files -co --exclude-standard 'go.mod' '*/go.mod')))
 CODE        := $(filter-out test/controlplane/programs,$(MODULES))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PLANE       := go run -C test/controlplane ./cmd/controlplane
 
 .PHONY: help
@@ -58,6 +59,10 @@ check: ## Check formatting, vet, staticcheck, tidiness and the other platforms, 
 	@set -e; for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 	  echo "== build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./...; \
 	done
+
+.PHONY: vulncheck
+vulncheck: ## Look up known vulnerabilities of what the sidecar calls (asks the Go vulnerability database)
+	go run $(VULNCHECK) ./...
 
 .PHONY: sim
 sim: ## Simulate many schedules of several candidates (SEEDS=20000)
