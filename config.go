@@ -33,8 +33,9 @@ type Config struct {
 	// one value to processes that do not share a network namespace.
 	PodUID string
 
-	// Lock is the kind of object that decides: "leases" (default), or
-	// "endpoints", the annotation of leader-elector:0.5.
+	// Lock is the kind of object that decides: "leases" (default),
+	// "endpoints", the annotation of leader-elector:0.5, or "endpoints+leases",
+	// which leads while it holds both: the step between the two.
 	Lock string
 	// NewLock is what a lock that is missing at the first look means: "wait"
 	// (default) for the length of a lease, since a leader of a deleted lock may

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,18 +25,17 @@ var ErrNotRunning = errors.New("the elector does not run")
 
 // Elector is one candidate of one election.
 type Elector struct {
-	cfg    Config
-	log    *slog.Logger
-	look   func() engine.Now
-	client *kube.Client
-	lock   *lock.Lock
+	cfg   Config
+	log   *slog.Logger
+	look  func() engine.Now
+	locks []*lock.Lock // one, or the two that lead only together (law 18)
 
 	mu          sync.Mutex // guards what follows
-	machine     *engine.Machine
+	machine     machine
 	troubles    troubles
-	rightful    bool // the rights were checked
-	watchStands bool
-	ending      bool // Run was told to end
+	rightful    bool    // the rights were checked
+	watchStands [2]bool // of each lock
+	ending      bool    // Run was told to end
 	running     bool
 	told        summary
 	version     uint64
@@ -63,23 +63,33 @@ func New(cfg Config) (*Elector, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	client, err := kube.New(kube.Access{
+	access := kube.Access{
 		Server: cfg.Server, NewClient: cfg.NewClient, UserAgent: cfg.UserAgent,
 		AddressFrom: cfg.ServerFrom, CredentialHint: cfg.CredentialHint,
-	})
+	}
+	client, err := kube.New(access)
 	if err != nil {
 		return nil, err
 	}
-	kind, err := lock.ParseKind(cfg.Lock)
+	kinds, err := lock.ParseKinds(cfg.Lock)
 	if err != nil {
 		return nil, err
 	}
-	l, err := lock.New(client, kind, cfg.Namespace, cfg.Election)
-	if err != nil {
-		return nil, err
+	var locks []*lock.Lock
+	for i, kind := range kinds {
+		if i > 0 { // a watch of its own, on a connection of its own
+			if client, err = kube.New(access); err != nil {
+				return nil, err
+			}
+		}
+		l, err := lock.New(client, kind, cfg.Namespace, cfg.Election)
+		if err != nil {
+			return nil, err
+		}
+		locks = append(locks, l)
 	}
 	e := &Elector{
-		cfg: cfg, look: look, client: client, lock: l,
+		cfg: cfg, look: look, locks: locks,
 		log:     cfg.Logger.With("election", cfg.Namespace+"/"+cfg.Election, "id", cfg.ID),
 		changed: make(chan struct{}),
 		events:  make(chan engine.Event),
@@ -92,14 +102,25 @@ func New(cfg Config) (*Elector, error) {
 	return e, nil
 }
 
-func (e *Elector) newMachine(podUID string) *engine.Machine {
+// machine decides: an engine.Machine for one lock, an engine.Pair for two.
+type machine interface {
+	Step(engine.Now, engine.Event) []engine.Action
+	Leads(engine.Now) (engine.Term, engine.Trust, bool)
+	View(engine.Now) engine.View
+}
+
+func (e *Elector) newMachine(podUID string) machine {
 	start := make([]byte, 8)
 	rand.Read(start) // never fails since Go 1.24
-	return engine.New(engine.Config{
+	cfg := engine.Config{
 		ID: e.cfg.ID, PodUID: podUID, Start: hex.EncodeToString(start),
 		TTL: e.cfg.TTL, RenewEvery: e.cfg.RenewEvery, StopTimeout: e.cfg.HandoverTimeout,
 		Immediate: e.cfg.NewLock == "immediate",
-	})
+	}
+	if len(e.locks) == 2 {
+		return engine.NewPair(cfg, cfg)
+	}
+	return engine.New(cfg)
 }
 
 // Run campaigns, leads, and when ctx is done hands over: the Follower has
@@ -132,23 +153,40 @@ func (e *Elector) Run(ctx context.Context) error {
 }
 
 // claim makes this process the one of its pod that may continue for a dead
-// predecessor (law 11).
+// predecessor (law 11): it holds the pod's socket of every lock.
 func (e *Elector) claim() io.Closer {
 	if e.cfg.PodUID == "" {
 		return nil
 	}
-	socket, err := claimPod(e.cfg.PodUID, e.cfg.Lock+"/"+e.cfg.Namespace+"/"+e.cfg.Election)
-	switch {
-	case err != nil:
-		e.log.Warn("the pod's socket cannot be bound, so a restart of this process waits for the lease", "error", err)
-	case socket == nil:
-		e.log.Warn("another process of this pod takes part in this election")
-	default:
-		e.mu.Lock()
-		e.machine = e.newMachine(e.cfg.PodUID)
-		e.mu.Unlock()
+	var held sockets
+	for _, kind := range strings.Split(e.cfg.Lock, "+") {
+		socket, err := claimPod(e.cfg.PodUID, kind+"/"+e.cfg.Namespace+"/"+e.cfg.Election)
+		if err != nil {
+			e.log.Warn("the pod's socket cannot be bound, so a restart of this process waits for the lease", "error", err)
+			return held
+		}
+		if socket == nil {
+			e.log.Warn("another process of this pod takes part in this election")
+			return held
+		}
+		held = append(held, socket)
 	}
-	return socket
+	e.mu.Lock()
+	e.machine = e.newMachine(e.cfg.PodUID)
+	e.mu.Unlock()
+	return held
+}
+
+// sockets are let go together, at the end of the process's part.
+type sockets []io.Closer
+
+// Close lets go of all of them.
+func (s sockets) Close() error {
+	var faults []error
+	for _, c := range s {
+		faults = append(faults, c.Close())
+	}
+	return errors.Join(faults...)
 }
 
 // loop is the one place where the machine is turned. It decides nothing.
@@ -199,12 +237,10 @@ func (e *Elector) step(ev engine.Event) {
 // do carries out one action. It never blocks.
 func (e *Elector) do(action engine.Action) {
 	switch a := action.(type) {
-	case engine.Read:
-		e.request(a.Op, a.Timeout, e.lock.Read)
-	case engine.Swap:
-		e.request(a.Op, a.Timeout, func(ctx context.Context) engine.Answer { return e.lock.Swap(ctx, a) })
-	case engine.Create:
-		e.request(a.Op, a.Timeout, func(ctx context.Context) engine.Answer { return e.lock.Create(ctx, a) })
+	case engine.Read, engine.Swap, engine.Create, engine.Rewatch:
+		e.ask(0, a)
+	case engine.OnSecond:
+		e.ask(1, a.Action)
 	case engine.Lead:
 		if a.Begin {
 			e.log.Info("leading", "term", a.Term.String())
@@ -223,9 +259,6 @@ func (e *Elector) do(action engine.Action) {
 		e.confirmed(a)
 	case engine.WakeAt:
 		e.timer.Reset(max(0, a.At-e.look().Boot))
-	case engine.Rewatch:
-		e.log.Debug("watching anew")
-		e.lock.Rewatch()
 	case engine.Report:
 		e.log.Warn(a.Detail, "problem", problems[a.Kind])
 	case engine.Finished:
@@ -233,15 +266,39 @@ func (e *Elector) do(action engine.Action) {
 	}
 }
 
+// ask carries out what concerns one lock.
+func (e *Elector) ask(n int, action engine.Action) {
+	l := e.locks[n]
+	switch a := action.(type) {
+	case engine.Read:
+		e.request(n, a.Op, a.Timeout, l.Read)
+	case engine.Swap:
+		e.request(n, a.Op, a.Timeout, func(ctx context.Context) engine.Answer { return l.Swap(ctx, a) })
+	case engine.Create:
+		e.request(n, a.Op, a.Timeout, func(ctx context.Context) engine.Answer { return l.Create(ctx, a) })
+	case engine.Rewatch:
+		e.log.Debug("watching anew")
+		l.Rewatch()
+	}
+}
+
 // request runs one request under its own deadline; its answer becomes an event.
-func (e *Elector) request(op engine.Op, timeout time.Duration, send func(context.Context) engine.Answer) {
+func (e *Elector) request(n int, op engine.Op, timeout time.Duration, send func(context.Context) engine.Answer) {
 	e.spawn(func() {
 		ctx, cancel := context.WithTimeout(e.base, timeout)
 		defer cancel()
 		answer := send(ctx)
 		answer.Op = op
-		e.send(answer)
+		e.send(of(n, answer))
 	})
+}
+
+// of marks an event as that of the lock which it concerns.
+func of(n int, ev engine.Event) engine.Event {
+	if n == 1 {
+		return engine.OfSecond{Event: ev}
+	}
+	return ev
 }
 
 // spawn starts a goroutine that Run waits for.

@@ -2,10 +2,12 @@ package elector
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
+	"github.com/leader-elector/leader-elector/internal/lock"
 )
 
 // What a trouble concerns. At most one trouble of each is told at a time.
@@ -26,16 +28,20 @@ var problems = map[engine.Problem]string{
 
 // note keeps what an event says of things that are wrong. The mutex is held.
 func (e *Elector) note(ev engine.Event) {
+	api, watch := concernAPI, &e.watchStands[0]
+	if second, ok := ev.(engine.OfSecond); ok {
+		ev, api, watch = second.Event, concernAPI+" of the Lease", &e.watchStands[1]
+	}
 	switch v := ev.(type) {
 	case engine.Answer:
 		switch v.Outcome {
 		case engine.Unknown, engine.Refused:
-			e.wrong(slog.LevelWarn, concernAPI, v.Err)
+			e.wrong(slog.LevelWarn, api, v.Err)
 		case engine.OK:
-			e.right(concernAPI)
+			e.right(api)
 			e.noteRecord(&v.Record)
 		default:
-			e.right(concernAPI)
+			e.right(api)
 		}
 	case engine.Observation:
 		if !v.Deleted {
@@ -43,11 +49,11 @@ func (e *Elector) note(ev engine.Event) {
 			// A standby sends nothing while somebody else leads, so what was
 			// wrong with its last request would be told for ever.
 			if h := v.Record.Holder; h != "" && h != e.cfg.ID {
-				e.right(concernAPI)
+				e.right(api)
 			}
 		}
 	case engine.Watching:
-		e.watchStands = v.OK
+		*watch = v.OK
 	}
 }
 
@@ -89,19 +95,30 @@ func (e *Elector) right(concern string) {
 	}
 }
 
-// startWatch watches the lock until Run ends.
+// startWatch watches the locks until Run ends.
 func (e *Elector) startWatch() {
-	e.spawn(func() {
-		e.lock.Watch(e.base, e.send, func(err error) {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			if err == nil {
-				e.right(concernWatch)
-			} else {
-				e.wrong(slog.LevelWarn, concernWatch, err.Error())
-			}
-			e.tell()
+	for n, l := range e.locks {
+		concern := concernWatch
+		if n == 1 {
+			concern += " of the Lease"
+		}
+		e.spawn(func() {
+			e.watch(l, n, concern)
 		})
+	}
+}
+
+// watch watches one lock.
+func (e *Elector) watch(l *lock.Lock, n int, concern string) {
+	l.Watch(e.base, func(ev engine.Event) { e.send(of(n, ev)) }, func(err error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if err == nil {
+			e.right(concern)
+		} else {
+			e.wrong(slog.LevelWarn, concern, err.Error())
+		}
+		e.tell()
 	})
 }
 
@@ -110,7 +127,11 @@ func (e *Elector) startWatch() {
 // first hand-over.
 func (e *Elector) checkRights() {
 	for wait := time.Second; ; wait = min(2*wait, 10*time.Second) {
-		err := e.lock.CheckRights(e.base)
+		var faults []error
+		for _, l := range e.locks {
+			faults = append(faults, l.CheckRights(e.base))
+		}
+		err := errors.Join(faults...)
 		e.mu.Lock()
 		if err == nil {
 			e.rightful = true

@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
@@ -21,7 +22,7 @@ func (t Term) String() string { return engine.Term(t).String() }
 type Status struct {
 	Election  string
 	Namespace string
-	Lock      string // "leases" or "endpoints"
+	Lock      string // "leases", "endpoints" or "endpoints+leases"
 	ID        string // of this candidate
 
 	Leader      string        // empty: nobody, or nobody known
@@ -39,8 +40,22 @@ type Status struct {
 	Watching      bool   // the lock is watched; otherwise it is polled
 	Waiting       string // why it does not lead; empty while it does
 
+	Locks []LockStatus // what each of two locks says; nil where one decides
+
 	LastError   string    // what is wrong now; empty: nothing
 	LastErrorAt time.Time // when that began; zero: nothing is wrong
+}
+
+// LockStatus is what one of two locks says (endpoints+leases). A candidate leads
+// while it holds both.
+type LockStatus struct {
+	Lock          string // "endpoints" or "leases"
+	Leader        string // who holds it; empty: nobody, or nobody known
+	Held          bool   // by this candidate, at this instant
+	Term          Term   // of this lock alone; zero: of a holder that has no terms
+	Paused        bool
+	HolderExpired bool
+	Waiting       string // why this candidate does not hold it; empty while it does
 }
 
 // Status computes this candidate's view now.
@@ -58,7 +73,15 @@ func (e *Elector) status() Status {
 		Election: e.cfg.Election, Namespace: e.cfg.Namespace, Lock: e.cfg.Lock, ID: e.cfg.ID,
 		Leader: v.Leader, IsLeader: v.Leading, Term: Term(v.Term), Since: v.Since, Transitions: v.Transitions,
 		Paused: v.Paused, HolderExpired: v.HolderExpired, Fit: v.Fit && !e.startsUnfit(), Waiting: v.Waiting,
-		Ready: e.rightful && v.Known, Watching: e.watchStands,
+		Ready: e.rightful && v.Known, Watching: e.watchStands[0] && (len(e.locks) == 1 || e.watchStands[1]),
+	}
+	if p, ok := e.machine.(*engine.Pair); ok {
+		for i, v := range p.Views(now) {
+			s.Locks = append(s.Locks, LockStatus{
+				Lock: strings.Split(e.cfg.Lock, "+")[i], Leader: v.Leader, Held: v.Leading,
+				Term: Term(v.Term), Paused: v.Paused, HolderExpired: v.HolderExpired, Waiting: v.Waiting,
+			})
+		}
 	}
 	if v.Leading {
 		s.ValidFor = max(0, v.Trust.Until()-now.Boot)

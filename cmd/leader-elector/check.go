@@ -29,7 +29,7 @@ func (o *options) check() (faults []error) {
 	} else if why := badName(o.election); why != "" {
 		fault("election", "=%q is no name for a Kubernetes object: %s", o.election, why)
 	}
-	if _, err := lock.ParseKind(o.lock); err != nil {
+	if _, err := lock.ParseKinds(o.lock); err != nil {
 		fault("lock", ": %w", err)
 	}
 	if o.newLock != "wait" && o.newLock != "immediate" {

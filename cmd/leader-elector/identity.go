@@ -63,7 +63,7 @@ func (o *options) resolve(env lookup) error {
 			faults = append(faults, err)
 		}
 	}
-	old := o.lock == "endpoints"
+	old := strings.HasPrefix(o.lock, "endpoints")
 	if o.namespace == "" && old {
 		o.namespace = "default"
 	}

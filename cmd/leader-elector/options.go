@@ -64,9 +64,9 @@ func (o *options) flags() *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {}
 	f.StringVar(&o.election, "election", "", "`NAME` of the election, and of its lock object; required")
-	f.StringVar(&o.namespace, "election-namespace", "", "`NAMESPACE` of the lock object (default: the pod's; with --lock=endpoints \"default\", as in 0.5)")
-	f.StringVar(&o.id, "id", "", "`NAME` of this candidate, as the lock shows it (default: the pod's name; with --lock=endpoints the hostname)")
-	f.StringVar(&o.lock, "lock", "leases", "`KIND` of the lock object: leases, or endpoints to take part in an election of leader-elector:0.5")
+	f.StringVar(&o.namespace, "election-namespace", "", "`NAMESPACE` of the lock object (default: the pod's; with --lock=endpoints and endpoints+leases \"default\", as in 0.5)")
+	f.StringVar(&o.id, "id", "", "`NAME` of this candidate, as the lock shows it (default: the pod's name; with --lock=endpoints and endpoints+leases the hostname)")
+	f.StringVar(&o.lock, "lock", "leases", "`KIND` of the lock object: leases; endpoints to take part in an election of leader-elector:0.5; or endpoints+leases, which holds both, on the way from 0.5 to leases")
 	f.StringVar(&o.newLock, "new-lock", "wait", "`HOW` to take a lock that is missing at the start: wait for the length of a lease, or immediate, which is unsafe where the lock can be deleted while a leader acts: for first installs and demos")
 	f.DurationVar(&o.ttl, "ttl", elector.DefaultTTL, "`DURATION` of the lease, whole seconds, at least 4s, the same for all candidates: a crashed leader is followed after it")
 	f.DurationVar(&o.renewEvery, "renew-every", 0, "`DURATION` between two renewals, at least 1s, at most half of --ttl (default: a third of --ttl)")

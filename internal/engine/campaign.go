@@ -11,6 +11,10 @@ func (m *Machine) campaign() {
 	if m.restored() {
 		m.due(m.restoredTill) // a record may be mine again then
 	}
+	if m.gate != "" && !m.lock.present && m.unfit == "" && !m.stopping && m.app.state != appStopping {
+		m.bury() // so that the wait for it is over when the other lock is led
+		return
+	}
 	if !m.willing() || m.app.state == appStopping {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 func (m *Machine) begin(term Term, trust Trust) {
 	m.answerOffer("this candidate took the lead again")
 	m.heir, m.orderly = "", false
-	if m.stopping || m.unfit != "" || m.yielding {
+	if m.stopping || m.unfit != "" || m.yielding || m.gate != "" {
 		m.orderly = true
 		return
 	}
@@ -102,7 +102,15 @@ func (m *Machine) willing() bool {
 	if m.yielding {
 		m.due(m.heldTill)
 	}
-	return m.unfit == "" && !m.stopping && !m.yielding
+	return m.unfit == "" && !m.stopping && !m.yielding && m.gate == ""
+}
+
+// gated takes what the other lock of a pair allows (law 18).
+func (m *Machine) gated(g gated) {
+	m.gate = g.why
+	if m.gate != "" && m.leading {
+		m.cede(Unfit, m.gate)
+	}
 }
 
 // lead renews, and places or withdraws an offer on the way.
@@ -131,7 +139,7 @@ func (m *Machine) hold() {
 		if m.orderly && m.due(m.renewAt) {
 			m.swap(m.renewal(), write{term: rec.Seal.Term})
 		}
-	case m.willing(), rec.Paused && m.unfit == "" && !m.stopping:
+	case m.willing(), rec.Paused && m.unfit == "" && !m.stopping && m.gate == "":
 		m.yielding = false
 		m.acquire()
 	case m.app.state == appUnknown:

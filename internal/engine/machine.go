@@ -69,6 +69,7 @@ type Machine struct {
 	heir    string // the acceptor that the release will name
 
 	unfit    string // why the app is not fit; empty: it is
+	gate     string // why the other lock forbids to lead; empty: it allows it (law 18)
 	stopping bool
 	yielding bool          // hold back until somebody else acquires
 	heldTill time.Duration // at the latest
@@ -171,6 +172,8 @@ func (m *Machine) handle(ev Event) {
 		m.watching(e)
 	case Fitness:
 		m.fitness(e)
+	case gated:
+		m.gated(e)
 	case Yield:
 		m.yield(Yielding, e.Reason)
 	case Resume:

@@ -87,6 +87,8 @@ func (m *Machine) waiting(now Now) string {
 		return "this process is stopping"
 	case m.unfit != "":
 		return "unfit: " + m.unfit
+	case m.gate != "":
+		return m.gate
 	case !m.lock.read && !m.lock.present:
 		return "the lock has not been read yet"
 	case m.yielding:

@@ -18,15 +18,16 @@ const (
 	Endpoints Kind = "endpoints"
 )
 
-// ParseKind reads the name of a kind, or says what to write instead.
-func ParseKind(name string) (Kind, error) {
-	switch k := Kind(name); k {
-	case Leases, Endpoints:
-		return k, nil
+// ParseKinds reads what --lock says, or says what to write instead. Two kinds are
+// in the order in which they are taken (law 18).
+func ParseKinds(name string) ([]Kind, error) {
+	switch name {
+	case "leases", "endpoints":
+		return []Kind{Kind(name)}, nil
 	case "endpoints+leases":
-		return "", errors.New(`the lock "endpoints+leases" is not there yet; use "leases", or "endpoints" beside leader-elector:0.5`)
+		return []Kind{Endpoints, Leases}, nil
 	}
-	return "", fmt.Errorf(`there is no lock %q; use "leases", or "endpoints" beside leader-elector:0.5`, name)
+	return nil, fmt.Errorf(`there is no lock %q; use "leases", "endpoints" beside leader-elector:0.5, or "endpoints+leases" on the way from that to leases`, name)
 }
 
 // Lock is one election's lock object.
