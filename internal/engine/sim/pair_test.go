@@ -1,0 +1,47 @@
+package sim
+
+import (
+	"flag"
+	"testing"
+)
+
+var rollFlag = flag.Uint64("roll", 0, "the seed of the roll that TestReplayRoll plays")
+
+// Law 18: through both rolls, in every order of starting, stopping and crashing,
+// one leads at most, and in the end one does.
+func TestTwoRollsFrom05ToLeasesHaveOneLeaderAtMost(t *testing.T) {
+	n := 10 * seeds(t)
+	var leads, steps int
+	var by [3]int
+	for seed := uint64(1); seed <= n; seed++ {
+		r := Roll(seed, false)
+		leads += r.Leads
+		steps += r.Steps
+		for i, k := range r.ByForm {
+			by[i] += k
+		}
+		if r.Violation != "" {
+			t.Fatalf("seed %d: %s\nreplay: go test ./internal/engine/sim -run TestReplayRoll -roll=%d -v", seed, r.Violation, seed)
+		}
+	}
+	t.Logf("%d rolls, %d leads (0.5 %d, both %d, leases %d), %d steps", n, leads, by[0], by[1], by[2], steps)
+	for f, k := range by {
+		if uint64(k) < n/2 {
+			t.Errorf("only %d leads of %v: the rolls play nothing", k, form(f))
+		}
+	}
+}
+
+func TestReplayRoll(t *testing.T) {
+	if *rollFlag == 0 {
+		t.Log("give -roll to see a schedule")
+		return
+	}
+	r := Roll(*rollFlag, true)
+	for _, line := range r.Trace {
+		t.Log(line)
+	}
+	if r.Violation != "" {
+		t.Error(r.Violation)
+	}
+}
