@@ -12,7 +12,7 @@ func (p *rollPod) boot() {
 	r := p.r
 	r.born++
 	p.life++
-	p.alive, p.acting, p.frozen = true, 0, 0
+	p.alive, p.acting, p.frozen, p.since = true, 0, 0, r.now
 	r.log("%s starts", p.name)
 	if p.form == oldForm {
 		p.leads, p.seen, p.seenAt = false, engine.Record{}, r.now
@@ -91,6 +91,7 @@ func (p *rollPod) acts() bool {
 
 func (p *rollPod) step(ev engine.Event) {
 	now := p.clock()
+	defer p.checkTold()
 	for _, action := range p.machine.Step(now, ev) {
 		n := 1
 		if p.form == bothForm {
@@ -100,6 +101,14 @@ func (p *rollPod) step(ev engine.Event) {
 			n, action = 1, on.Action
 		}
 		p.do(now, n, action)
+	}
+}
+
+// checkTold says whether the app was told when its lead was over: losing either
+// lock ends both.
+func (p *rollPod) checkTold() {
+	if p.alive && p.acting != 0 && !p.stopped && !p.acts() {
+		p.r.violate("%s leads no more, and its app was not told", p.name)
 	}
 }
 
@@ -123,10 +132,14 @@ func (p *rollPod) do(now engine.Now, n int, action engine.Action) {
 			r.log("%s LEADS term %s", p.name, a.Term)
 			r.result.Leads++
 			r.result.ByForm[p.form]++
-			p.acting = a.Term
+			if p.acting != 0 {
+				r.violate("%s leads with term %s while its app acts for term %s", p.name, a.Term, p.acting)
+			}
+			p.acting, p.stopped = a.Term, false
 		}
 	case engine.StopLeading:
 		r.log("%s stops leading: %s", p.name, a.Detail)
+		p.stopped = true
 		machine := p.machine
 		r.after(r.below(300*time.Millisecond)+1, func() {
 			if machine == p.machine {
@@ -166,7 +179,8 @@ func (p *rollPod) send(n int, op engine.Op, timeout time.Duration, call func() e
 	if r.chance(r.rough) {
 		return
 	}
-	r.after(r.delay(), func() {
+	arrives := max(r.now, r.away) + r.delay()
+	r.at(arrives, func() {
 		a := call()
 		if !r.chance(r.rough) {
 			r.after(r.delay(), func() { answer(a) })
@@ -182,6 +196,9 @@ func (p *rollPod) turn(life int) {
 	}
 	r.after(r.ttl/4, func() { p.turn(life) })
 	s := &r.locks[0]
+	if r.now < r.away {
+		return
+	}
 	if s.lock == nil {
 		s.create(engine.Record{})
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"testing"
+	"time"
 )
 
 var rollFlag = flag.Uint64("roll", 0, "the seed of the roll that TestReplayRoll plays")
@@ -13,18 +14,21 @@ func TestTwoRollsFrom05ToLeasesHaveOneLeaderAtMost(t *testing.T) {
 	n := 10 * seeds(t)
 	var leads, steps int
 	var by [3]int
+	gaps := map[bool]time.Duration{}
 	for seed := uint64(1); seed <= n; seed++ {
 		r := Roll(seed, false)
 		leads += r.Leads
 		steps += r.Steps
+		gaps[r.Rough] = max(gaps[r.Rough], r.Gap)
 		for i, k := range r.ByForm {
 			by[i] += k
 		}
 		if r.Violation != "" {
-			t.Fatalf("seed %d: %s\nreplay: go test ./internal/engine/sim -run TestReplayRoll -roll=%d -v", seed, r.Violation, seed)
+			t.Errorf("seed %d: %s\nreplay: go test ./internal/engine/sim -run TestReplayRoll -roll=%d -v", seed, r.Violation, seed)
+			return
 		}
 	}
-	t.Logf("%d rolls, %d leads (0.5 %d, both %d, leases %d), %d steps", n, leads, by[0], by[1], by[2], steps)
+	t.Logf("%d rolls, %d leads (0.5 %d, both %d, leases %d), %d steps; longest without a leader %v, with faults %v", n, leads, by[0], by[1], by[2], steps, gaps[false], gaps[true])
 	for f, k := range by {
 		if uint64(k) < n/2 {
 			t.Errorf("only %d leads of %v: the rolls play nothing", k, form(f))

@@ -28,7 +28,9 @@ func (f form) String() string { return [...]string{"0.5", "both", "leases"}[f] }
 type RollResult struct {
 	Violation    string
 	Leads, Steps int
-	ByForm       [3]int // leads that began, of pods of each form
+	Rough        bool          // requests are lost and late, processes freeze
+	Gap          time.Duration // the longest time without a leader
+	ByForm       [3]int        // leads that began, of pods of each form
 	Trace        []string
 }
 
@@ -41,11 +43,13 @@ type roll struct {
 	pods   []*rollPod
 	born   int
 	calm   bool
+	away   time.Duration // until then the API server does not answer
 	rough  float64
 	ttl    time.Duration
 	trace  bool
 	result RollResult
 	lastly time.Duration // somebody led
+	begun  bool          // somebody has led once
 }
 
 // rollPod is a pod of one of the three forms.
@@ -57,14 +61,15 @@ type rollPod struct {
 		Step(engine.Now, engine.Event) []engine.Action
 		Leads(engine.Now) (engine.Term, engine.Trust, bool)
 	}
-	alive  bool
-	life   int
-	frozen time.Duration
-	offset time.Duration
-	rate   float64
-	wakeAt time.Duration
-	told   [2]time.Duration
-	acting engine.Term
+	alive   bool
+	life    int
+	frozen  time.Duration
+	offset  time.Duration
+	rate    float64
+	wakeAt  time.Duration
+	told    [2]time.Duration
+	acting  engine.Term
+	stopped bool // its app was told to
 
 	// What follows is 0.5's.
 	seen    engine.Record
@@ -82,6 +87,7 @@ func Roll(seed uint64, trace bool) RollResult {
 		r.locks[i].version = engine.Version(100 + 1000*i)
 		r.locks[i].changed = func(o engine.Observation) { r.announce(i, o) }
 	}
+	r.result.Rough = r.rough > 0
 	n := 1 + r.rng.IntN(3)
 	for range n {
 		r.start(oldForm)
@@ -90,7 +96,7 @@ func Roll(seed uint64, trace bool) RollResult {
 	for len(r.queue) > 0 && r.result.Violation == "" {
 		h := heap.Pop(&r.queue).(happening)
 		if h.at > end && !r.calm {
-			r.calm, r.now = true, end
+			r.calm, r.now, r.away = true, end, 0
 			r.log("all faults end")
 			for _, p := range r.pods {
 				p.frozen = 0
@@ -216,8 +222,23 @@ func (r *roll) fault() {
 	if !p.alive {
 		return
 	}
-	switch r.rng.IntN(3) {
-	case 0:
+	switch r.rng.IntN(9) {
+	case 3:
+		r.disturb()
+	case 4:
+		if p.form != oldForm {
+			p.deliver(engine.Yield{Reason: "asked"})
+		}
+	case 5:
+		if p.form != oldForm {
+			p.deliver(engine.Fitness{Reason: "the check failed"})
+			machine := p.machine
+			r.after(r.below(3*time.Second), func() { p.deliverTo(machine, engine.Fitness{Fit: true}) })
+		}
+	case 6:
+		r.log("the API server is away")
+		r.away = r.now + r.below(2*r.ttl)
+	case 0, 7:
 		r.log("%s crashes", p.name)
 		p.alive, p.leads, p.acting = false, false, 0
 		if p.life >= 0 {
@@ -237,6 +258,23 @@ func (r *roll) fault() {
 		if p.form != oldForm {
 			p.deliver(engine.HandOver{ID: 1})
 		}
+	}
+}
+
+// disturb is a person at one of the locks. Nobody deletes the Endpoints: 0.5
+// takes a missing lock at once, whoever acts by it.
+func (r *roll) disturb() {
+	n := r.rng.IntN(2)
+	switch r.rng.IntN(4) {
+	case 0:
+		r.locks[n].edit(func(rec *engine.Record) { rec.Renewed = rec.Renewed.Add(time.Second) })
+	case 1:
+		r.locks[n].edit(func(rec *engine.Record) { rec.Holder = "" })
+	case 2:
+		r.locks[n].edit(func(rec *engine.Record) { rec.Paused = true })
+		r.after(r.below(2*r.ttl), func() { r.locks[n].edit(func(rec *engine.Record) { rec.Paused = false }) })
+	case 3:
+		r.locks[1].delete()
 	}
 }
 
@@ -262,11 +300,14 @@ func (r *roll) check() {
 	if acting := r.acting(); len(acting) > 1 {
 		r.violate("%v act at once", acting)
 	} else if len(acting) == 1 {
-		r.lastly = r.now
+		if r.begun {
+			r.result.Gap = max(r.result.Gap, r.now-r.lastly)
+		}
+		r.lastly, r.begun = r.now, true
 	}
-	// Patience with a foreign record is its lease and ForeignSlack on each lock,
-	// and the second may begin when the first is over.
-	if longest := 3*(r.ttl+engine.ForeignSlack) + 20*time.Second; r.rough == 0 && r.now-r.lastly > longest {
+	// A pod of 0.5 or one that crashed is followed when patience is over: its
+	// lease, with a foreign one ForeignSlack more.
+	if longest := r.ttl + engine.ForeignSlack + 4*time.Second; r.rough == 0 && r.begun && r.now-r.lastly > longest {
 		r.violate("nobody has led for %v", longest)
 	}
 }
