@@ -62,6 +62,7 @@ type rollPod struct {
 		Leads(engine.Now) (engine.Term, engine.Trust, bool)
 	}
 	alive   bool
+	since   time.Duration // when it started
 	life    int
 	frozen  time.Duration
 	offset  time.Duration
@@ -307,7 +308,19 @@ func (r *roll) check() {
 	}
 	// A pod of 0.5 or one that crashed is followed when patience is over: its
 	// lease, with a foreign one ForeignSlack more.
-	if longest := r.ttl + engine.ForeignSlack + 4*time.Second; r.rough == 0 && r.begun && r.now-r.lastly > longest {
+	if longest := r.ttl + engine.ForeignSlack + 4*time.Second; r.rough == 0 && r.begun && r.now-max(r.lastly, r.eldest()) > longest {
 		r.violate("nobody has led for %v", longest)
 	}
+}
+
+// eldest is when the oldest pod started that is still there: before that nobody
+// was who could have followed by now.
+func (r *roll) eldest() time.Duration {
+	at := r.now
+	for _, p := range r.pods {
+		if p.alive {
+			at = min(at, p.since)
+		}
+	}
+	return at
 }
