@@ -78,7 +78,7 @@ func leads(s elector.Status) bool { return s.IsLeader }
 
 func TestOneLeadsAndAReleaseMovesTheLead(t *testing.T) {
 	t.Parallel()
-	for _, lock := range []string{"leases", "endpoints"} {
+	for _, lock := range []string{"leases", "endpoints", "endpoints+leases"} {
 		t.Run(lock, func(t *testing.T) {
 			t.Parallel()
 			p := testplane.Get(t)

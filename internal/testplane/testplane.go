@@ -44,7 +44,7 @@ type Candidate struct {
 	Namespace string   `json:"namespace"`
 	Pod       string   `json:"pod"`
 	Election  string   `json:"election"`
-	Lock      string   `json:"lock,omitempty"`     // "leases" (default) or "endpoints"
+	Lock      string   `json:"lock,omitempty"`     // "leases" (default), "endpoints" or "endpoints+leases"
 	Service   string   `json:"service,omitempty"`  // with the Role for this Service's endpoint slices too
 	Labels    bool     `json:"labels,omitempty"`   // with the Role for label routing, and its pod labelled as one of the election
 	Without   []string `json:"without,omitempty"`  // verbs left out of the shipped Roles

@@ -82,7 +82,7 @@ type CandidateOptions struct {
 	Namespace string   `json:"namespace"`
 	Pod       string   `json:"pod"`
 	Election  string   `json:"election"`
-	Lock      string   `json:"lock,omitempty"`     // "leases" (default) or "endpoints"
+	Lock      string   `json:"lock,omitempty"`     // "leases" (default), "endpoints" or "endpoints+leases"
 	Service   string   `json:"service,omitempty"`  // with the Role for this Service's endpoint slices too
 	Labels    bool     `json:"labels,omitempty"`   // with the Role for label routing, and its pod labelled as one of the election
 	Without   []string `json:"without,omitempty"`  // verbs that are left out of the shipped Roles
@@ -114,8 +114,8 @@ func (p *Plane) Candidate(ctx context.Context, o CandidateOptions) (*Credentials
 	}
 	rbac := "/apis/rbac.authorization.k8s.io/v1/namespaces/" + o.Namespace
 	name := o.Pod + "-" + o.Election
-	if o.Lock == "endpoints" {
-		name += "-endpoints"
+	if o.Lock != "" && o.Lock != "leases" {
+		name += "-" + strings.ReplaceAll(o.Lock, "+", "-")
 	}
 	role.Metadata.Name = name
 	if err := p.put(ctx, rbac+"/roles", name, role); err != nil {

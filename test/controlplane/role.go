@@ -39,8 +39,10 @@ func shippedRole(o CandidateOptions) (*Role, error) {
 	case "", "leases":
 	case "endpoints":
 		file = "role-endpoints.yaml"
+	case "endpoints+leases":
+		file = "role-endpoints-leases.yaml"
 	default:
-		return nil, fmt.Errorf("no Role is shipped for the lock %q; there are leases and endpoints", o.Lock)
+		return nil, fmt.Errorf("no Role is shipped for the lock %q; there are leases, endpoints and endpoints+leases", o.Lock)
 	}
 	role, err := readRole(o, "base/"+file, o.Election)
 	if err != nil {
