@@ -130,11 +130,23 @@ func view(s elector.Status) status.View {
 		Ready: s.Ready, CanTakeOver: s.CanTakeOver, Watching: s.Watching, Waiting: s.Waiting,
 		LastError: s.LastError, LastErrorAt: known(s.LastErrorAt),
 	}
-	if s.Term != 0 {
-		term := s.Term.String()
-		v.Term = &term
+	v.Term = decimal(s.Term)
+	for _, l := range s.Locks {
+		v.Locks = append(v.Locks, status.Lock{
+			Lock: l.Lock, Leader: l.Leader, Held: l.Held, Term: decimal(l.Term),
+			Paused: l.Paused, HolderExpired: l.HolderExpired, Waiting: l.Waiting,
+		})
 	}
 	return v
+}
+
+// decimal is a term as a number for people; none where there is none.
+func decimal(t elector.Term) *string {
+	if t == 0 {
+		return nil
+	}
+	s := t.String()
+	return &s
 }
 
 func known(t time.Time) *time.Time {

@@ -10,7 +10,7 @@ import (
 // identity looks whether the candidate's name is one that only it has.
 func identity(_ context.Context, p *patient) {
 	id, want, what := p.cfg.ID, p.token.Kubernetes.Pod.Name, "the pod's name"
-	if p.cfg.Lock == "endpoints" {
+	if strings.HasPrefix(p.cfg.Lock, "endpoints") {
 		want, _ = os.Hostname()
 		what = "the hostname"
 	}

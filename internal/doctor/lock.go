@@ -54,25 +54,31 @@ func (p *patient) read(ctx context.Context, kind string) (*record, error) {
 
 // theLock looks at what the lock says.
 func theLock(ctx context.Context, p *patient) {
-	r, err := p.read(ctx, p.cfg.Lock)
+	for _, kind := range p.locks() {
+		p.oneLock(ctx, kind)
+	}
+}
+
+func (p *patient) oneLock(ctx context.Context, kind string) {
+	r, err := p.read(ctx, kind)
 	switch {
 	case err != nil:
 		p.fail(finding{text: fmt.Sprintf("the lock cannot be read: %v", err), mend: "see the rights and the API server in this report"})
 		return
 	case r == nil:
-		p.ok("the lock %s %s/%s is not there yet: the first candidate makes it", p.cfg.Lock, p.cfg.Namespace, p.cfg.Election)
+		p.ok("the lock %s %s/%s is not there yet: the first candidate makes it", kind, p.cfg.Namespace, p.cfg.Election)
 		return
 	}
 	p.record = r
 	if r.Malformed != "" {
 		p.fail(finding{text: "the lock's record cannot be read: " + r.Malformed,
 			mend:     "the candidates wait for the longest lease and then write over it; if it stays, delete the lock:",
-			commands: []string{p.kubectl("delete %s %s", singular(p.cfg.Lock), p.cfg.Election)}})
+			commands: []string{p.kubectl("delete %s %s", singular(kind), p.cfg.Election)}})
 		return
 	}
 	p.holder(r)
 	p.duration(r)
-	p.wishes(r)
+	p.wishes(r, kind)
 }
 
 // holder looks at who has the lock, and whether that is somebody with our name.
@@ -119,8 +125,8 @@ func (p *patient) duration(r *record) {
 }
 
 // wishes looks at what operators wrote on the lock.
-func (p *patient) wishes(r *record) {
-	object := singular(p.cfg.Lock) + " " + p.cfg.Election
+func (p *patient) wishes(r *record, kind string) {
+	object := singular(kind) + " " + p.cfg.Election
 	if r.Paused {
 		p.warn(finding{text: "the election is paused: if its holder is lost, nobody follows", mend: "resume it when the work is done:",
 			commands: []string{p.kubectl("annotate %s leader-elector.io/paused-", object)}})

@@ -25,10 +25,12 @@ type need struct {
 // no more.
 func (p *patient) needs() []need {
 	c := p.cfg
-	all := []need{
-		{"the lock", version(c.Lock), c.Lock, c.Namespace, []string{c.Election}, []string{"get", "update"}, Fail, "it cannot take part"},
-		{"the lock", version(c.Lock), c.Lock, c.Namespace, nil, []string{"create"}, Fail, "it is not ready, and cannot make a missing lock"},
-		{"the lock", version(c.Lock), c.Lock, c.Namespace, []string{c.Election}, []string{"list", "watch"}, Warn, "it polls, and sees a hand-over later"},
+	var all []need
+	for _, kind := range p.locks() {
+		all = append(all,
+			need{"the lock", version(kind), kind, c.Namespace, []string{c.Election}, []string{"get", "update"}, Fail, "it cannot take part"},
+			need{"the lock", version(kind), kind, c.Namespace, nil, []string{"create"}, Fail, "it is not ready, and cannot make a missing lock"},
+			need{"the lock", version(kind), kind, c.Namespace, []string{c.Election}, []string{"list", "watch"}, Warn, "it polls, and sees a hand-over later"})
 	}
 	ns := p.podNamespace()
 	switch c.Route {
@@ -99,17 +101,26 @@ func (p *patient) tooMany(ctx context.Context) {
 	if p.cfg.Access.TokenFile == "" {
 		return
 	}
+	for _, kind := range p.locks() {
+		p.tooManyOf(ctx, kind)
+	}
+}
+
+func (p *patient) tooManyOf(ctx context.Context, kind string) {
 	c := p.cfg
-	if ok, err := p.api.May(ctx, "update", need{version: version(c.Lock), resource: c.Lock, namespace: c.Namespace}.ref("")); err != nil || !ok {
+	if ok, err := p.api.May(ctx, "update", need{version: version(kind), resource: kind, namespace: c.Namespace}.ref("")); err != nil || !ok {
 		return
 	}
-	named := need{version: version(c.Lock), resource: c.Lock, names: []string{c.Election}}
+	named := need{version: version(kind), resource: kind, names: []string{c.Election}}
 	p.warn(finding{
-		text:  fmt.Sprintf("this account may update all %s in %s: whoever takes over this pod can end every election there", c.Lock, c.Namespace),
+		text:  fmt.Sprintf("this account may update all %s in %s: whoever takes over this pod can end every election there", kind, c.Namespace),
 		mend:  "limit the rule to this lock; only create must stay without a name:",
 		rules: []string{named.rule([]string{"get", "list", "watch", "update"})},
 	})
 }
+
+// locks are the kinds of the objects that decide.
+func (p *patient) locks() []string { return strings.Split(p.cfg.Lock, "+") }
 
 func (n need) object() string {
 	if len(n.names) == 0 {

@@ -36,10 +36,22 @@ type View struct {
 	HolderExpired   bool       `json:"holderExpired"` // the holder has not renewed for the length of its lease
 	Ready           bool       `json:"ready"`
 	CanTakeOver     bool       `json:"canTakeOver"`
-	Watching        bool       `json:"watching"` // false: the lock is polled
-	Waiting         string     `json:"waiting"`  // why it does not lead; empty while it does
+	Watching        bool       `json:"watching"`        // false: the lock is polled
+	Waiting         string     `json:"waiting"`         // why it does not lead; empty while it does
+	Locks           []Lock     `json:"locks,omitempty"` // of endpoints+leases: what each says; the lead needs both
 	LastError       string     `json:"lastError"`
 	LastErrorAt     *time.Time `json:"lastErrorAt"`
+}
+
+// Lock is what one of two locks says.
+type Lock struct {
+	Lock          string  `json:"lock"` // "endpoints" or "leases"
+	Leader        string  `json:"leader"`
+	Held          bool    `json:"held"` // by this pod
+	Term          *string `json:"term"`
+	Paused        bool    `json:"paused"`
+	HolderExpired bool    `json:"holderExpired"`
+	Waiting       string  `json:"waiting"`
 }
 
 // Health says whether the app is fit to lead.
