@@ -66,7 +66,7 @@ vulncheck: ## Look up known vulnerabilities of what the sidecar calls (asks the 
 
 .PHONY: sim
 sim: ## Simulate many schedules of several candidates (SEEDS=20000)
-	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run TestSchedules -count=1 -timeout 60m -v
+	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run "TestSchedules|TestTwoRolls" -count=1 -timeout 60m -v
 
 .PHONY: fuzz
 fuzz: ## Feed each reader of outside input with what nobody thought of (FUZZTIME=60s each)

@@ -34,6 +34,18 @@ func (q *question) tell(raw json.RawMessage, w io.Writer) error {
 	default:
 		line("this pod", "%s does not lead and cannot take over: %s", v.Identity, v.Waiting)
 	}
+	for _, l := range v.Locks {
+		holder := l.Leader
+		switch {
+		case l.Held:
+			holder = "held by this pod"
+		case holder == "":
+			holder = l.Waiting
+		default:
+			holder = "held by " + holder
+		}
+		line(l.Lock, "%s", holder)
+	}
 	if !v.Health.Fit {
 		line("app", "unfit: %s", v.Health.Reason)
 	}

@@ -165,7 +165,7 @@ func otherLock(ctx context.Context, p *patient) {
 		return
 	case r.held():
 		p.fail(finding{text: fmt.Sprintf("%s leads an election of the same name with --lock=%s: two leaders", r.Holder, kind),
-			mend: "give all candidates the same --lock; a change of it needs all of them stopped in between"})
+			mend: "give all candidates the same --lock; the way from one to the other without an end is --lock=endpoints+leases in between (docs/migrating-from-0.5.md)"})
 		return
 	}
 	forget := p.kubectl("delete lease %s", p.cfg.Election)

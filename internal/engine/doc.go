@@ -36,12 +36,14 @@
 //  16. No answer kills nobody: back off, with jitter, and say what is wrong.
 //  17. Foreign candidates are no worse beside us than among themselves.
 //
-// Law 18, two locks at once, is not there yet.
+//  18. Two locks: Endpoints first, Lease second; the lead is that of both, and
+//     the Lease is released before the Endpoints.
 //
 // # Rooms
 //
 // record.go and event.go are the words; machine.go turns; answer.go takes what
 // became of a request, learn.go draws the consequences of news; lead.go is the
-// leader's part, campaign.go the standby's, offer.go the hand-over; view.go is
+// leader's part, campaign.go the standby's, offer.go the hand-over; pair.go joins the
+// machines of two locks; view.go is
 // what may be told.
 package engine

@@ -18,8 +18,8 @@ func (OnSecond) action() {}
 
 // The words of the two gates.
 const (
-	needsFirst  = "the first lock is not held, and the second is taken only after it"
-	needsSecond = "the second lock has not been read yet, and the first alone is of no use"
+	needsFirst  = "the Endpoints are not held, and the Lease is taken only after them"
+	needsSecond = "the Lease has not been read yet, and the Endpoints alone are of no use"
 )
 
 // Pair is one candidate of an election that two locks decide (law 18): it leads
@@ -223,7 +223,7 @@ func (p *Pair) join() {
 			p.turn(a, Yield{Reason: p.ended.Detail})
 		case p.blocked() && p.now.Boot >= p.stuckTill:
 			p.stuck = false
-			p.turn(a, Yield{Reason: "the second lock cannot be taken"})
+			p.turn(a, Yield{Reason: "the Lease cannot be taken"})
 		case over && !a.finished && (a.app.state == appStopping || a.app.state == appUnknown):
 			p.turn(a, Stopped{Term: a.app.term, Confirmed: true})
 		case b.app.state == appUnknown && a.app.state == appStopping:
@@ -354,9 +354,9 @@ func (p *Pair) View(now Now) View {
 	}
 	switch {
 	case !p.first.leading && p.second.unfit == "" && p.second.gate != "":
-		v.Waiting = "the first lock: " + a.Waiting
+		v.Waiting = "the Endpoints: " + a.Waiting
 	default:
-		v.Waiting = "the second lock: " + b.Waiting
+		v.Waiting = "the Lease: " + b.Waiting
 	}
 	return v
 }

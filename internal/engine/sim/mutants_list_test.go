@@ -160,7 +160,7 @@ var mutants = []mutant{
 		{"campaign.go", "if rec.Paused && !m.predecessor(rec) {", "if rec.Paused && false {"},
 	}},
 	{name: "paused, and yet released", law: "14", edits: []edit{
-		{"lead.go", "case m.willing(), rec.Paused && m.unfit == \"\" && !m.stopping:", "case m.willing():"},
+		{"lead.go", "case m.willing(), rec.Paused && m.unfit == \"\" && !m.stopping && m.gate == \"\":", "case m.willing():"},
 		{"lead.go", "case rec.Paused && !m.stopping:", "case false:"},
 	}},
 	{name: "an acceptance gives the right", law: "15", world: true, edits: []edit{
@@ -207,5 +207,39 @@ var mutants = []mutant{
 	}},
 	{name: "whoever has lost the lead leaves the question open", law: "proof", edits: []edit{
 		{"lead.go", "\tm.refuteAll()\n", ""},
+	}},
+	{name: "two locks: one is enough", law: "18", world: true, edits: []edit{
+		{"pair.go", "if !ok1 || !ok2 || !p.leading {", "if !ok2 || !p.leading {"},
+		{"pair.go", "case !a.leading && b.gate == \"\":", "case false:"},
+	}},
+	{name: "two locks: trust is the greater", law: "18", edits: []edit{
+		{"pair.go", "if a.Until() < b.Until() {", "if a.Until() > b.Until() {"},
+	}},
+	{name: "two locks: the Lease needs no Endpoints", law: "18", edits: []edit{
+		{"pair.go", "p.first.gate, p.second.gate = needsSecond, needsFirst", "p.first.gate, p.second.gate = needsSecond, \"\""},
+		{"pair.go", "case !a.leading && b.gate == \"\":", "case false:"},
+	}},
+	{name: "two locks: who lost the Endpoints keeps the Lease", law: "18", world: true, edits: []edit{
+		{"pair.go", "case !a.leading && b.gate == \"\":", "case false:"},
+	}},
+	{name: "two locks: who lost the Lease keeps the Endpoints", law: "18", edits: []edit{
+		{"pair.go", "case p.fell && a.leading:", "case false:"},
+	}},
+	{name: "two locks: the Endpoints are released first", law: "18", world: true, edits: []edit{
+		{"pair.go", "switch over := b.relinquished(p.now); {", "switch over := true; {"},
+	}},
+	{name: "two locks: the term is the Endpoints'", law: "18", edits: []edit{
+		{"pair.go", "\tterm, b, ok2 := p.second.Leads(now)", "\t_, b, ok2 := p.second.Leads(now)"},
+		{"pair.go", "\t_, a, ok1 := p.first.Leads(now)", "\tterm, a, ok1 := p.first.Leads(now)"},
+		{"pair.go", "Lead{Term: b.term,", "Lead{Term: a.term,"},
+	}},
+	{name: "two locks: a missing Lease is buried late", law: "18", world: true, edits: []edit{
+		{"campaign.go", "if m.gate != \"\" && !m.lock.present &&", "if false && m.gate != \"\" && !m.lock.present &&"},
+	}},
+	{name: "two locks: the Endpoints are held in vain", law: "18", edits: []edit{
+		{"pair.go", "case p.blocked() && p.now.Boot >= p.stuckTill:", "case p.blocked() && false:"},
+	}},
+	{name: "two locks: one proof is enough", law: "18", edits: []edit{
+		{"pair.go", "p.proofs[e.ID] = 2", "p.proofs[e.ID] = 1"},
 	}},
 }

@@ -93,7 +93,7 @@ func (m mutant) play(t *testing.T, scratch, seeds string) (byLaw, bySim string) 
 	// Most are seen in the first schedules; only the others need all of them.
 	for _, n := range []string{"100", seeds} {
 		if m.world && bySim == "" {
-			bySim = failures(t, scratch, n, "./internal/engine/sim", "-run", "TestSchedules")
+			bySim = failures(t, scratch, n, "./internal/engine/sim", "-run", "TestSchedules|TestTwoRolls")
 		}
 	}
 	return byLaw, bySim
