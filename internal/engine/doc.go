@@ -14,26 +14,42 @@
 //
 //  1. Lead only on your own write: an answer (or a later read) that shows its
 //     nonce. Time-outs, resets and 5xx are unknown; a 409 may be my own write.
+//
 //  2. Seal: every write as holder repeats in our annotation what the object's
 //     fields say. Where they differ, somebody else wrote since.
+//
 //  3. Trust counts from departure: sent + D - margin.
+//
 //  4. Patience counts from arrival: the same version, known for D, is swapped.
 //     Without an intact seal D is the longest known, and more for a foreign
 //     holder.
+//
 //  5. Only our own release is free at once.
+//
 //  6. An unknown outcome is neither: read before the next write. A record that
 //     my own start sealed is mine.
+//
 //  7. Leadership ends by itself, by the clock.
+//
 //  8. Lost is final: anything newer than my last confirmed write that is not my
 //     intact seal ends the lead in the same step.
+//
 //  9. Stop first, release last.
+//
 //  10. A missing lock is not a free lock: a tombstone, then patience.
+//
 //  11. My name is not me; my pod's socket is.
+//
 //  12. Terms only rise. A version that falls means that etcd was restored.
+//
 //  13. An unfit candidate does not lead.
+//
 //  14. Paused: nobody but its holder acquires.
+//
 //  15. Hand over on request: an offer in the seal, an acceptance beside it.
+//
 //  16. No answer kills nobody: back off, with jitter, and say what is wrong.
+//
 //  17. Foreign candidates are no worse beside us than among themselves.
 //
 //  18. Two locks: Endpoints first, Lease second; the lead is that of both, and

@@ -382,7 +382,9 @@ func TestLaw18_AnOfferThatNobodyAcceptsOnTheEndpointsIsMadeOnTheLease(t *testing
 	if len(s.swaps(0, offers)) == 0 || len(s.swaps(1, offers)) == 0 {
 		t.Fatal("it was not offered on both")
 	}
-	s.edit(1, func(r *engine.Record) { r.Acceptance = &engine.Acceptance{By: "b", Start: "b1", Offer: r.Seal.Offer.Nonce} })
+	s.edit(1, func(r *engine.Record) {
+		r.Acceptance = &engine.Acceptance{By: "b", Start: "b1", Offer: r.Seal.Offer.Nonce}
+	})
 	s.pass(time.Second)
 	var answers []engine.HandedOver
 	for _, a := range s.acts {
