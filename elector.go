@@ -240,6 +240,10 @@ func (e *Elector) do(action engine.Action) {
 	case engine.Read, engine.Swap, engine.Create, engine.Rewatch:
 		e.ask(0, a)
 	case engine.OnSecond:
+		if report, ok := a.Action.(engine.Report); ok {
+			e.do(report)
+			return
+		}
 		e.ask(1, a.Action)
 	case engine.Lead:
 		if a.Begin {

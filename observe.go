@@ -28,10 +28,11 @@ var problems = map[engine.Problem]string{
 
 // note keeps what an event says of things that are wrong. The mutex is held.
 func (e *Elector) note(ev engine.Event) {
-	api, watch := concernAPI, &e.watchStands[0]
+	n := 0
 	if second, ok := ev.(engine.OfSecond); ok {
-		ev, api, watch = second.Event, concernAPI+" of the Lease", &e.watchStands[1]
+		n, ev = 1, second.Event
 	}
+	api := ofLock(n, concernAPI)
 	switch v := ev.(type) {
 	case engine.Answer:
 		switch v.Outcome {
@@ -39,13 +40,13 @@ func (e *Elector) note(ev engine.Event) {
 			e.wrong(slog.LevelWarn, api, v.Err)
 		case engine.OK:
 			e.right(api)
-			e.noteRecord(&v.Record)
+			e.noteRecord(n, &v.Record)
 		default:
 			e.right(api)
 		}
 	case engine.Observation:
 		if !v.Deleted {
-			e.noteRecord(&v.Record)
+			e.noteRecord(n, &v.Record)
 			// A standby sends nothing while somebody else leads, so what was
 			// wrong with its last request would be told for ever.
 			if h := v.Record.Holder; h != "" && h != e.cfg.ID {
@@ -53,31 +54,45 @@ func (e *Elector) note(ev engine.Event) {
 			}
 		}
 	case engine.Watching:
-		*watch = v.OK
+		e.watchStands[n] = v.OK
 	}
 }
 
-func (e *Elector) noteRecord(rec *engine.Record) {
+func (e *Elector) noteRecord(n int, rec *engine.Record) {
 	if rec.Malformed == "" {
-		e.right(concernLock)
+		e.right(ofLock(n, concernLock))
 	}
 	if rec.Holder != e.cfg.ID {
-		e.right(concernID)
+		e.right(ofLock(n, concernID))
 	}
+}
+
+// ofLock is a concern of one lock. Of two, what is wrong with one is not right
+// again because the other is well.
+func ofLock(n int, concern string) string {
+	if n == 1 {
+		return concern + " of the Lease"
+	}
+	return concern
 }
 
 // noteAction keeps what an action says of things that are wrong. The mutex is held.
 func (e *Elector) noteAction(action engine.Action) {
+	n := 0
+	if second, ok := action.(engine.OnSecond); ok {
+		n, action = 1, second.Action
+	}
 	switch a := action.(type) {
 	case engine.Report:
 		switch a.Kind {
 		case engine.LockMalformed:
-			e.troubles.add(concernLock, a.Detail)
+			e.troubles.add(ofLock(n, concernLock), a.Detail)
 		case engine.TwinHolder:
-			e.troubles.add(concernID, a.Detail)
+			e.troubles.add(ofLock(n, concernID), a.Detail)
 		}
 	case engine.Lead:
-		e.right(concernID)
+		e.right(ofLock(0, concernID))
+		e.right(ofLock(1, concernID))
 	}
 }
 
@@ -98,18 +113,13 @@ func (e *Elector) right(concern string) {
 // startWatch watches the locks until Run ends.
 func (e *Elector) startWatch() {
 	for n, l := range e.locks {
-		concern := concernWatch
-		if n == 1 {
-			concern += " of the Lease"
-		}
-		e.spawn(func() {
-			e.watch(l, n, concern)
-		})
+		e.spawn(func() { e.watch(l, n) })
 	}
 }
 
 // watch watches one lock.
-func (e *Elector) watch(l *lock.Lock, n int, concern string) {
+func (e *Elector) watch(l *lock.Lock, n int) {
+	concern := ofLock(n, concernWatch)
 	l.Watch(e.base, func(ev engine.Event) { e.send(of(n, ev)) }, func(err error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -6,7 +6,8 @@ import "time"
 // Watching. Without it they concern the first.
 type OfSecond struct{ Event Event }
 
-// OnSecond is an action on a Pair's second lock: Read, Swap, Create, Rewatch.
+// OnSecond is an action that concerns a Pair's second lock: Read, Swap, Create,
+// Rewatch, Report.
 type OnSecond struct{ Action Action }
 
 // gated says whether the other lock of a pair allows to lead.
@@ -150,7 +151,9 @@ func (p *Pair) turn(m *Machine, ev Event) {
 		case Confirmed:
 			p.confirmed(a)
 		case Report:
-			if m == p.second || a.Kind != StopUnconfirmed {
+			if m == p.second {
+				p.emit(OnSecond{a})
+			} else if a.Kind != StopUnconfirmed { // the app's stop is the second's
 				p.emit(a)
 			}
 		default:
