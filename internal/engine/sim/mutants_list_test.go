@@ -209,7 +209,7 @@ var mutants = []mutant{
 		{"lead.go", "\tm.refuteAll()\n", ""},
 	}},
 	{name: "two locks: one is enough", law: "18", world: true, edits: []edit{
-		{"pair.go", "if !ok1 || !ok2 || !p.leading {", "if !ok2 || !p.leading {"},
+		{"pair.go", "if !ok1 || !ok2 || !p.leading {", "if ok1 = true; !ok1 || !ok2 || !p.leading {"},
 		{"pair.go", "case !a.leading && b.gate == \"\":", "case false:"},
 	}},
 	{name: "two locks: trust is the greater", law: "18", edits: []edit{
