@@ -68,6 +68,17 @@ vulncheck: ## Look up known vulnerabilities of what the sidecar calls (asks the 
 sim: ## Simulate many schedules of several candidates (SEEDS=20000)
 	SIM_SEEDS=$(or $(SEEDS),20000) go test ./internal/engine/sim -run "TestSchedules|TestTwoRolls" -count=1 -timeout 60m -v
 
+.PHONY: spin
+spin:
+	@command -v spin >/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "the model needs spin: apt-get install spin"; exit 1; }; \
+	  echo "installing spin, which the model needs"; \
+	  apt-get update -qq && apt-get install -qqy --no-install-recommends spin >/dev/null; }
+
+.PHONY: model
+model: spin compiler ## Look through every state of the protocol's model, and see it fail without each law (ONLY="twins M_NO_SOCKET")
+	@test/model/check $(ONLY)
+
 .PHONY: fuzz
 fuzz: ## Feed each reader of outside input with what nobody thought of (FUZZTIME=60s each)
 	@set -e; grep -rlE '^func Fuzz' --include=*_test.go internal cmd | while read -r file; do \

@@ -72,6 +72,19 @@ func (d document) encode(apiVersion, kind string) ([]byte, error) {
 	return json.Marshal(root)
 }
 
+// named refuses another object than the one that was asked for: what a proxy
+// mixed up would be taken for news of the lock.
+func (d document) named(name string) error {
+	var got string
+	if err := get(d.meta, "name", &got); err != nil {
+		return err
+	}
+	if got != "" && got != name {
+		return fmt.Errorf("it is of %q and not of %q", got, name)
+	}
+	return nil
+}
+
 // record reads what every kind of lock has: identity and annotations.
 func (d document) record() (engine.Record, error) {
 	var id struct{ UID, ResourceVersion string }

@@ -150,6 +150,9 @@ func (l *Lock) answer(body []byte, err error) engine.Answer {
 
 func (l *Lock) decode(body []byte) (engine.Record, error) {
 	doc, err := parseDocument(body)
+	if err == nil {
+		err = doc.named(l.ref.Name)
+	}
 	if err != nil {
 		return engine.Record{}, err
 	}

@@ -69,6 +69,21 @@ func half(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, stored[:len(stored)/2])
 }
 
+// huge is the object, and in it more than anybody needs.
+func huge(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprint(w, stored[:len(stored)-1], `,"more":"`, strings.Repeat("x", 2<<20), `"}`)
+}
+
+// endless never closes its object, and ends only when nobody listens any more.
+func endless(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprint(w, stored[:len(stored)-1], `,"more":"`)
+	for {
+		if _, err := io.WriteString(w, strings.Repeat("x", 4<<10)); err != nil {
+			return
+		}
+	}
+}
+
 func TestOnlyADefiniteAnswerDecides(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -91,7 +106,17 @@ func TestOnlyADefiniteAnswerDecides(t *testing.T) {
 		"half an answer":        {half, engine.Unknown},
 		"no JSON":               {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, engine.Unknown},
 		"an object without uid": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"metadata":{"resourceVersion":"43"}}`) }, engine.Unknown},
-		"silence":               {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, engine.Unknown},
+		"another object": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, strings.Replace(stored, "music", "other", 1))
+		}, engine.Unknown},
+		"a list": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"metadata":{"resourceVersion":"43"},"items":[`+stored+`]}`)
+		}, engine.Unknown},
+		"null":                   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `null`) }, engine.Unknown},
+		"metadata that are none": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"metadata":[{}]}`) }, engine.Unknown},
+		"2 MiB":                  {huge, engine.Unknown},
+		"no end":                 {endless, engine.Unknown},
+		"silence":                {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, engine.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
