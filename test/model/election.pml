@@ -33,7 +33,7 @@
 #define MARGIN 1
 #endif
 #ifndef EDITS
-#define EDITS 0    /* what others do to the lock: label, empty, edit, delete */
+#define EDITS 0    /* what others do to the lock: label, empty, edit, delete, roll back */
 #endif
 #ifndef RESTARTS
 #define RESTARTS 0 /* of processes, in their pods */
@@ -100,6 +100,7 @@ typedef Process {
   byte fresh;   /* writes before this one belong to a lead that ended */
   bit socket;   /* law 11 */
   byte slow;    /* no tick may be missed for so long */
+  byte highest; /* term that it has seen in the lock */
 }
 Process p[N];
 byte trusts[N * MAXW]; /* what a write of that nonce gives, once it is confirmed */
@@ -111,25 +112,32 @@ byte newest;           /* the highest term that led */
 #define R(v) rec[v]
 #define TRUSTS(i, n) trusts[(i) * MAXW + (n)]
 
+/* Law 12: what shows a lower term than one that was seen is an old copy. */
+#ifdef M_OLD_COPY_COUNTS
+#define NEW(i, v) true
+#else
+#define NEW(i, v) (R(v).term >= p[i].highest)
+#endif
+
 /* Law 6. */
 #ifdef M_NAME_IS_ME
-#define MINE(i, v) (R(v).kind == HELD && NAME(R(v).by) == NAME(i))
+#define MINE(i, v) (R(v).kind == HELD && NAME(R(v).by) == NAME(i) && NEW(i, v))
 #else
-#define MINE(i, v) (R(v).kind == HELD && R(v).by == i && R(v).inc == p[i].inc)
+#define MINE(i, v) (R(v).kind == HELD && R(v).by == i && R(v).inc == p[i].inc && NEW(i, v))
 #endif
 
 /* Law 11. */
 #ifdef M_NO_SOCKET
-#define PREDECESSOR(i, v) (R(v).kind == HELD && NAME(R(v).by) == NAME(i) && !MINE(i, v))
+#define PREDECESSOR(i, v) (R(v).kind == HELD && NAME(R(v).by) == NAME(i) && NEW(i, v) && !MINE(i, v))
 #else
-#define PREDECESSOR(i, v) (R(v).kind == HELD && NAME(R(v).by) == NAME(i) && !MINE(i, v) && R(v).pod && p[i].socket)
+#define PREDECESSOR(i, v) (R(v).kind == HELD && NAME(R(v).by) == NAME(i) && NEW(i, v) && !MINE(i, v) && R(v).pod && p[i].socket)
 #endif
 
 /* Law 5. */
 #ifdef M_EMPTY_IS_FREE
-#define ISFREE(v) (R(v).kind == RELEASED || R(v).kind == EMPTIED)
+#define ISFREE(i, v) (R(v).kind == RELEASED && NEW(i, v) || R(v).kind == EMPTIED)
 #else
-#define ISFREE(v) (R(v).kind == RELEASED)
+#define ISFREE(i, v) (R(v).kind == RELEASED && NEW(i, v))
 #endif
 
 /* Law 15: an acceptance gives no right. */
@@ -156,7 +164,7 @@ byte newest;           /* the highest term that led */
 #define BURIED(v) false
 #endif
 
-#define MAYACQUIRE(i, v) (R(v).kind != ABSENT && (p[i].patience == 0 || ISFREE(v) || MINE(i, v) || PREDECESSOR(i, v) || ACCEPTED(i, v) || BURIED(v)))
+#define MAYACQUIRE(i, v) (R(v).kind != ABSENT && (p[i].patience == 0 || ISFREE(i, v) || MINE(i, v) || PREDECESSOR(i, v) || ACCEPTED(i, v) || BURIED(v)))
 
 /* Law 9: released when the app has stopped, on a version with my seal. */
 #ifdef M_RELEASE_BEFORE_STOP
@@ -197,6 +205,10 @@ inline learn() {
   p[i].patience = PATIENCE(v);
 #endif
   p[i].known = v;
+  if
+  :: R(v).term > p[i].highest -> p[i].highest = R(v).term
+  :: else
+  fi;
   printf("%d knows version %d\n", i, v);
   if
   :: MINE(i, v) -> confirm()
@@ -223,7 +235,9 @@ inline confirm() {
   if
   :: (p[i].state == LEADING || p[i].state == STOPPING) && p[i].term == R(v).term ->
      if
-     :: w > p[i].trust -> p[i].trust = w
+     :: w > p[i].trust ->
+        assert(p[i].trust > 0); /* law 8: what ran out does not come back */
+        p[i].trust = w
      :: else
      fi
 #ifdef M_NAME_IS_ME
@@ -308,7 +322,7 @@ inline down(x) {
 inline tick() {
   for (i : 0 .. N - 1) {
     if
-    :: DRIFT && p[i].slow == 0 && (ACTS(i)) -> p[i].slow = D
+    :: DRIFT && p[i].slow == 0 -> p[i].slow = D
     :: true ->
        down(p[i].slow); down(p[i].trust);
        if
@@ -324,17 +338,26 @@ inline tick() {
 /* A process dies, and its pod starts it anew. What it sent stays under way. */
 inline restart() {
   restarts--;
-  p[i].state = STANDBY; p[i].trust = 0; p[i].term = 0; p[i].known = 0; p[i].patience = 0; p[i].slow = 0;
+  p[i].state = STANDBY; p[i].trust = 0; p[i].term = 0; p[i].known = 0; p[i].patience = 0; p[i].slow = 0; p[i].highest = 0;
   p[i].fresh = p[i].next; p[i].inc++;
   for (n : 0 .. MAXW - 1) { TRUSTS(i, n) = 0 }
   n = 0;
   p[i].socket = !(TWINS && i < 2 && p[1 - i].socket)
 }
 
+/* An old copy is known as one by who has seen a newer record. Who has not is
+   deceived: that is forgery, which no law prevents. */
+#if N == 2
+#define UPTODATE (p[0].known == cur - 1 && p[1].known == cur - 1)
+#else
+#define UPTODATE (p[0].known == cur - 1 && p[1].known == cur - 1 && p[2].known == cur - 1)
+#endif
+
 inline edit() {
   edits--;
   cur++; copy(cur, cur - 1);
   if
+  :: cur > 2 && R(cur - 2).kind != ABSENT && UPTODATE -> copy(cur, cur - 2) /* an old copy is applied, sealed as it was */
   :: true                          /* a label: the seal stands */
   :: R(cur).kind == HELD -> R(cur).kind = EMPTIED
   :: R(cur).kind == HELD -> R(cur).kind = EDITED
