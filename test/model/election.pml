@@ -2,26 +2,28 @@
  * The protocol of internal/engine as a model for spin, small enough to be
  * looked through completely: N candidates, one lock, MAXV versions of it.
  *
- * What is not bounded is left to chance: any request may be lost, or arrive at
- * any later time, also after its sender gave it up or died; any answer may be
- * lost or late; the watch may lag and skip; a process may stand still for ever.
- * So the model does more than the engine would (it never waits for an answer,
- * and never holds off); what it may do safely, the engine may.
+ * What is not bounded is left to chance: a request may be lost, or arrive at any
+ * later time, also after its sender gave it up or died; its answer may be lost
+ * or late, and is no more than the watch tells; the watch may lag and skip; a
+ * process may stand still for ever. So the model does more than the engine would
+ * (it never waits for an answer, never reads first and never holds off); what it
+ * may do safely, the engine may.
  *
  * Time is counted in ticks. A clock is a set of countdowns, so nothing but the
  * number of versions ends a run. With DRIFT a clock may miss one tick in D.
  *
- * Checked: at most one candidate may act, and the terms of leads only rise.
- * Each M_... breaks one law, and spin must then find how that goes wrong.
+ * Checked: at most one candidate may act, the terms of leads only rise, and
+ * trust that ran out does not come back. Each M_... breaks one law, and spin
+ * must then find how that goes wrong.
+ *
+ * What nobody will look at again is cleared, so that states that differ in
+ * nothing else are one: that is what CLEAN and the words "dead" are about.
  */
 #ifndef N
 #define N 2        /* candidates */
 #endif
 #ifndef MAXV
 #define MAXV 5     /* versions of the lock */
-#endif
-#ifndef MAXW
-#define MAXW 3     /* writes of one candidate */
 #endif
 #ifndef SLOTS
 #define SLOTS 2    /* requests of one candidate that are under way */
@@ -37,6 +39,9 @@
 #endif
 #ifndef RESTARTS
 #define RESTARTS 0 /* of processes, in their pods */
+#endif
+#ifndef OFFERS
+#define OFFERS 0   /* 1: leaders offer, standbys accept */
 #endif
 #ifndef TWINS
 #define TWINS 0    /* 1: the first two are processes of one pod, with one name */
@@ -57,9 +62,9 @@ typedef Record {
   byte kind;
   byte by;    /* the process that sealed it */
   byte inc;   /* its start: which life of that process */
-  byte nonce; /* of the sealing write */
   byte term;
-  bit acq;    /* that write was an acquisition */
+  byte trust; /* what its writer still has of it, by the writer's clock */
+  bit acq;    /* an acquisition, of no lead that ended since */
   bit pod;    /* it names the pod: its writer held the pod's socket */
   bit offer;
   byte acc;   /* the acceptor plus one */
@@ -68,20 +73,21 @@ typedef Record {
 Record rec[MAXV + 1]; /* every version that ever was; 0 is none */
 byte cur = 1;
 
-/* Operations on the lock. */
+/* Operations on the lock. A request under way is one; 0 is none. */
 #define ACQUIRE 1
 #define RENEW   2
 #define OFFER   3
 #define ACCEPT  4
 #define RELEASE 5
 #define CREATE  6
-
-/* Requests and their answers in the network. */
-#define FREE     0
-#define SENT     1
-#define STORED   2
-#define CONFLICT 3
-typedef Request { byte state; byte op; byte on; byte nonce; byte inc; byte v; bit pod }
+typedef Request {
+  byte op;
+  byte on;    /* the version to replace */
+  byte inc;
+  byte trust; /* counted since the departure */
+  bit acq;
+  bit pod;
+}
 Request req[N * SLOTS];
 
 /* What a process knows and is. */
@@ -96,21 +102,24 @@ typedef Process {
   byte patience;
   byte trust;
   byte term;
-  byte next;    /* nonce of the next write */
-  byte fresh;   /* writes before this one belong to a lead that ended */
   bit socket;   /* law 11 */
   byte slow;    /* no tick may be missed for so long */
   byte highest; /* term that it has seen in the lock */
 }
 Process p[N];
-byte trusts[N * MAXW]; /* what a write of that nonce gives, once it is confirmed */
 byte edits = EDITS, restarts = RESTARTS;
-byte newest;           /* the highest term that led */
+byte newest; /* the highest term that led */
 
 #define NAME(i) (TWINS && (i) == 1 -> 0 : (i))
 #define ACTS(i) ((p[i].state == LEADING || p[i].state == STOPPING) && p[i].trust > 0)
 #define R(v) rec[v]
-#define TRUSTS(i, n) trusts[(i) * MAXW + (n)]
+#define Q req[j]
+
+#if N == 2
+#define ALLKNOW(v) (p[0].known >= v && p[1].known >= v)
+#else
+#define ALLKNOW(v) (p[0].known >= v && p[1].known >= v && p[2].known >= v)
+#endif
 
 /* Law 12: what shows a lower term than one that was seen is an old copy. */
 #ifdef M_OLD_COPY_COUNTS
@@ -175,21 +184,32 @@ byte newest;           /* the highest term that led */
 
 byte i, j, s, n, v, w;
 
+/* Law 8: nothing that was sent for a lead that ended revives it. */
 inline end() {
   p[i].state = STANDBY; p[i].trust = 0; p[i].term = 0;
-  p[i].fresh = p[i].next; /* law 8 */
+#ifndef M_ENDED_LEAD_IS_CONFIRMED_AGAIN
+  for (n : 1 .. MAXV) {
+    if
+    :: R(n).by == i && R(n).acq -> R(n).acq = 0
+    :: else
+    fi
+  }
+  for (n : 0 .. SLOTS - 1) { req[i * SLOTS + n].acq = 0 }
+#endif
+  n = 0
 }
 
 inline begin(since, length) {
   p[i].state = LEADING; p[i].term = since; p[i].trust = length;
+  printf("%d leads, term %d, for %d ticks\n", i, p[i].term, p[i].trust);
   assert(p[i].term > newest); /* law 12 */
-  newest = p[i].term;
-  printf("%d leads, term %d, for %d ticks\n", i, p[i].term, p[i].trust)
+  newest = p[i].term
 }
 
-/* A process knows version v, which is newer than what it knew. */
+/* Process i knows version v, which is newer than what it knew: by an answer to
+   its own request, by a read or by the watch. */
 inline learn() {
-  /* Law 8: trust that ran out is final. */
+  printf("%d knows version %d\n", i, v);
 #ifndef M_LATE_ANSWER_REVIVES
   if
   :: (p[i].state == LEADING || p[i].state == STOPPING) && p[i].trust == 0 -> end()
@@ -209,28 +229,32 @@ inline learn() {
   :: R(v).term > p[i].highest -> p[i].highest = R(v).term
   :: else
   fi;
-  printf("%d knows version %d\n", i, v);
   if
-  :: MINE(i, v) -> confirm()
+  :: MINE(i, v) -> p[i].patience = 0; /* dead: it may swap at once */ confirm()
   :: else ->
      if
      :: p[i].state != STANDBY -> end()
+     :: else
+     fi;
+#ifdef M_CREATED_IS_LEADING
+     if
+     :: R(v).kind == TOMB && R(v).by == i && v > newest -> begin(v, D - MARGIN)
+     :: else
+     fi;
+#endif
+     if
+     :: ISFREE(i, v) || R(v).kind == ABSENT -> p[i].patience = 0 /* dead */
      :: else
      fi
   fi
 }
 
-/* Laws 1, 3, 6: a version with my seal confirms the write of that nonce. */
+/* Laws 1, 3, 6: a version with my seal confirms the write that made it. */
 inline confirm() {
-  n = R(v).nonce;
-#ifdef M_TRUST_FROM_ARRIVAL
+#if defined(M_TRUST_FROM_ARRIVAL) || defined(M_NAME_IS_ME)
   w = D - MARGIN;
 #else
-#ifdef M_NAME_IS_ME
-  w = D - MARGIN;
-#else
-  w = TRUSTS(i, n);
-#endif
+  w = R(v).trust;
 #endif
   if
   :: (p[i].state == LEADING || p[i].state == STOPPING) && p[i].term == R(v).term ->
@@ -243,11 +267,7 @@ inline confirm() {
 #ifdef M_NAME_IS_ME
   :: p[i].state == STANDBY && R(v).acq && R(v).term > newest -> begin(R(v).term, w)
 #else
-#ifdef M_ENDED_LEAD_IS_CONFIRMED_AGAIN
   :: p[i].state == STANDBY && R(v).acq && w > 0 ->
-#else
-  :: p[i].state == STANDBY && R(v).acq && n >= p[i].fresh && w > 0 ->
-#endif
 #ifdef M_TERM_IS_A_COUNT
      begin(R(v).count, w); p[i].term = R(v).term
 #else
@@ -256,61 +276,81 @@ inline confirm() {
 #endif
   :: else
   fi;
-  n = 0; w = 0
+  w = 0
 }
 
-/* A process sends a write on what it knows. */
+/* Process i sends a write on what it knows, in the slot j. */
 inline send(what) {
   printf("%d sends operation %d on version %d\n", i, what, p[i].known);
-  req[j].state = SENT; req[j].op = what; req[j].on = p[i].known;
-  req[j].inc = p[i].inc; req[j].pod = p[i].socket;
+  Q.op = what; Q.on = p[i].known; Q.inc = p[i].inc; Q.pod = p[i].socket; Q.acq = (what == ACQUIRE);
   if
-  :: what != ACCEPT && what != CREATE ->
-     req[j].nonce = p[i].next;
-     TRUSTS(i, p[i].next) = D - MARGIN; /* law 3: from departure */
-     p[i].next++;
+  :: what == ACQUIRE || what == RENEW || what == OFFER -> Q.trust = D - MARGIN
+  :: else
+  fi;
 #ifdef M_UNKNOWN_IS_SUCCESS
-     if
-     :: (what == RENEW || what == OFFER) && p[i].trust > 0 -> p[i].trust = D - MARGIN
-     :: else
-     fi
-#endif
+  if
+  :: (what == RENEW || what == OFFER) && p[i].trust > 0 -> p[i].trust = D - MARGIN
   :: else
   fi
+#endif
 }
 
-inline forget() {
-  req[j].state = FREE; req[j].op = 0; req[j].on = 0; req[j].nonce = 0; req[j].inc = 0; req[j].v = 0; req[j].pod = 0
+inline forget() { Q.op = 0; Q.on = 0; Q.inc = 0; Q.trust = 0; Q.acq = 0; Q.pod = 0 }
+
+inline clear(x) {
+  R(x).kind = 0; R(x).by = 0; R(x).inc = 0; R(x).term = 0; R(x).trust = 0; R(x).acq = 0; R(x).pod = 0; R(x).offer = 0; R(x).acc = 0; R(x).count = 0
 }
 
 inline copy(to, from) {
-  R(to).kind = R(from).kind; R(to).by = R(from).by; R(to).inc = R(from).inc; R(to).nonce = R(from).nonce; R(to).term = R(from).term;
+  R(to).kind = R(from).kind; R(to).by = R(from).by; R(to).inc = R(from).inc; R(to).term = R(from).term; R(to).trust = R(from).trust;
   R(to).acq = R(from).acq; R(to).pod = R(from).pod; R(to).offer = R(from).offer; R(to).acc = R(from).acc; R(to).count = R(from).count
 }
 
-/* The server stores a request of process i. */
+/* The server stores the request j of process i. */
 inline store() {
   cur++;
+  printf("version %d: operation %d of process %d, on version %d\n", cur, Q.op, i, Q.on);
   if
-  :: req[j].op == CREATE -> R(cur).kind = TOMB
-  :: req[j].op == ACCEPT -> copy(cur, req[j].on); R(cur).acc = i + 1 /* the seal byte for byte */
+  :: Q.op == CREATE -> R(cur).kind = TOMB; R(cur).by = i
+  :: Q.op == ACCEPT -> copy(cur, Q.on); R(cur).acc = i + 1 /* the seal byte for byte */
   :: else ->
-     R(cur).kind = (req[j].op == RELEASE -> RELEASED : HELD);
-     R(cur).by = i; R(cur).inc = req[j].inc; R(cur).nonce = req[j].nonce; R(cur).pod = req[j].pod;
-     R(cur).acq = (req[j].op == ACQUIRE); R(cur).offer = (req[j].op == OFFER);
-     R(cur).term = (req[j].op == ACQUIRE -> req[j].on : R(req[j].on).term);
-     R(cur).count = (req[j].op == ACQUIRE -> R(req[j].on).count + 1 : R(req[j].on).count)
+     R(cur).kind = (Q.op == RELEASE -> RELEASED : HELD);
+     R(cur).by = i; R(cur).inc = Q.inc; R(cur).pod = Q.pod; R(cur).trust = Q.trust; R(cur).acq = Q.acq; R(cur).offer = (Q.op == OFFER);
+     R(cur).term = (Q.op == ACQUIRE -> Q.on : R(Q.on).term);
+     R(cur).count = (Q.op == ACQUIRE -> R(Q.on).count + 1 : R(Q.on).count)
   fi;
-  req[j].state = STORED; req[j].v = cur;
-  printf("version %d: operation %d of process %d, on version %d\n", cur, req[j].op, i, req[j].on)
+  forget()
+}
+
+/* CLEAN: requests on an older version can never be stored, and versions that
+   everybody knows better will not be looked at. */
+inline clean() {
+#ifndef M_RELEASE_COVERS_A_SUCCESSOR
+#ifndef M_READS_AGAIN_AND_SWAPS
+  for (j : 0 .. N * SLOTS - 1) {
+    if
+    :: Q.op != 0 && Q.op != CREATE && Q.on != cur -> forget()
+    :: Q.op == CREATE && R(cur).kind != ABSENT && edits == 0 -> forget()
+    :: else
+    fi
+  }
+#endif
+  for (n : 1 .. cur - 2) { /* an old copy may be of the last but one */
+    if
+    :: restarts == 0 && R(n).kind != 0 && ALLKNOW(n + 1) -> clear(n)
+    :: else
+    fi
+  }
+#endif
+  n = 0; j = 0
 }
 
 #ifdef M_RELEASE_COVERS_A_SUCCESSOR
-#define FITS(k) (cur == req[k].on || req[k].op == RELEASE && R(cur).kind != ABSENT)
+#define FITS (cur == Q.on || Q.op == RELEASE)
 #else
-#define FITS(k) (cur == req[k].on)
+#define FITS (cur == Q.on)
 #endif
-#define STORABLE(k) (cur < MAXV && (req[k].op == CREATE -> R(cur).kind == ABSENT : R(cur).kind != ABSENT && FITS(k)))
+#define STORABLE (Q.op != 0 && cur < MAXV && (Q.op == CREATE -> R(cur).kind == ABSENT : R(cur).kind != ABSENT && FITS))
 
 inline down(x) {
   if
@@ -319,54 +359,108 @@ inline down(x) {
   fi
 }
 
-inline tick() {
-  for (i : 0 .. N - 1) {
+/* One tick of the clock of process i, which is also that of its writes. */
+inline ticks() {
+  down(p[i].slow); down(p[i].trust);
+  if
+  :: p[i].known != 0 -> down(p[i].patience)
+  :: else
+  fi;
+  for (n : 0 .. SLOTS - 1) { down(req[i * SLOTS + n].trust) }
+  for (n : 1 .. MAXV) {
     if
-    :: DRIFT && p[i].slow == 0 -> p[i].slow = D
-    :: true ->
-       down(p[i].slow); down(p[i].trust);
-       if
-       :: p[i].known != 0 -> down(p[i].patience)
-       :: else
-       fi;
-       for (n : 0 .. MAXW - 1) { down(TRUSTS(i, n)) }
+    :: R(n).by == i -> down(R(n).trust)
+    :: else
     fi
   }
   n = 0
 }
 
-/* A process dies, and its pod starts it anew. What it sent stays under way. */
+inline tick() {
+  printf("a tick\n");
+  for (i : 0 .. N - 1) {
+    if
+    :: DRIFT && p[i].slow == 0 -> p[i].slow = D; printf("the clock of %d stands\n", i)
+    :: true -> ticks()
+    fi
+  }
+}
+
+/* Process i dies, and its pod starts it anew. What it sent stays under way. */
 inline restart() {
+  printf("%d dies and starts anew\n", i);
   restarts--;
-  p[i].state = STANDBY; p[i].trust = 0; p[i].term = 0; p[i].known = 0; p[i].patience = 0; p[i].slow = 0; p[i].highest = 0;
-  p[i].fresh = p[i].next; p[i].inc++;
-  for (n : 0 .. MAXW - 1) { TRUSTS(i, n) = 0 }
+  end();
+  p[i].known = 0; p[i].patience = 0; p[i].highest = 0; p[i].inc++;
+  for (n : 1 .. MAXV) {
+    if
+    :: R(n).by == i -> R(n).trust = 0
+    :: else
+    fi
+  }
+  for (n : 0 .. SLOTS - 1) { req[i * SLOTS + n].trust = 0 }
   n = 0;
   p[i].socket = !(TWINS && i < 2 && p[1 - i].socket)
 }
 
 /* An old copy is known as one by who has seen a newer record. Who has not is
    deceived: that is forgery, which no law prevents. */
-#if N == 2
-#define UPTODATE (p[0].known == cur - 1 && p[1].known == cur - 1)
-#else
-#define UPTODATE (p[0].known == cur - 1 && p[1].known == cur - 1 && p[2].known == cur - 1)
-#endif
-
 inline edit() {
   edits--;
   cur++; copy(cur, cur - 1);
   if
-  :: cur > 2 && R(cur - 2).kind != ABSENT && UPTODATE -> copy(cur, cur - 2) /* an old copy is applied, sealed as it was */
+  :: cur > 2 && R(cur - 2).kind != ABSENT && R(cur - 2).kind != 0 && ALLKNOW(cur - 1) -> copy(cur, cur - 2) /* an old copy, sealed as it was */
   :: true                          /* a label: the seal stands */
   :: R(cur).kind == HELD -> R(cur).kind = EMPTIED
   :: R(cur).kind == HELD -> R(cur).kind = EDITED
-  :: R(cur).kind = ABSENT; R(cur).by = 0; R(cur).inc = 0; R(cur).nonce = 0; R(cur).term = 0; R(cur).acq = 0; R(cur).pod = 0; R(cur).offer = 0; R(cur).acc = 0; R(cur).count = 0
+  :: clear(cur); R(cur).kind = ABSENT
+  fi;
+  printf("somebody makes version %d: kind %d\n", cur, R(cur).kind)
+}
+
+#define IDLE (Q.op == 0 && p[i].known > 0 && cur < MAXV)
+#define MY (MINE(i, p[i].known))
+#define LOCK R(p[i].known)
+
+/* What process i may do with its slot j, or the network with what is in it. */
+inline step() {
+  if
+  :: Q.op != 0 -> printf("a request of %d on version %d is lost\n", i, Q.on); forget()
+  :: STORABLE -> store()
+#ifdef M_READS_AGAIN_AND_SWAPS
+  :: Q.op == ACQUIRE && Q.on != cur && Q.inc == p[i].inc && cur > p[i].known -> v = cur; learn(); p[i].patience = 0; forget()
+#endif
+  :: s == 0 && p[i].known < cur -> select(v : 1 .. cur);
+     if
+     :: v > p[i].known -> learn()
+     :: else
+     fi
+  :: s == 0 && p[i].state == LEADING -> p[i].state = STOPPING; printf("%d stops its app\n", i) /* SIGTERM, unfit, or an offer was accepted */
+  :: s == 0 && p[i].state == STOPPING -> p[i].state = RELEASING; p[i].trust = 0; printf("the app of %d has stopped\n", i)
+  :: s == 0 && p[i].state == LEADING && p[i].trust == 0 -> end()
+  :: s == 0 && restarts > 0 -> restart()
+  :: IDLE && p[i].state == STANDBY && MAYACQUIRE(i, p[i].known) -> send(ACQUIRE)
+  :: IDLE && (p[i].state == LEADING || p[i].state == STOPPING) && MY -> send(RENEW)
+  :: OFFERS && IDLE && p[i].state == LEADING && MY -> send(OFFER)
+  :: IDLE && MY && MAYRELEASE(i) -> send(RELEASE)
+  :: OFFERS && IDLE && LOCK.kind == HELD && LOCK.offer && LOCK.acc == 0 && NAME(LOCK.by) != NAME(i) -> send(ACCEPT)
+  :: IDLE && LOCK.kind == ABSENT && p[i].state == STANDBY -> send(CREATE)
+  :: else
   fi
 }
 
-#define ROOM(i, s) (req[(i) * SLOTS + (s)].state == FREE)
-#define WRITES(i) (p[i].next < MAXW && cur < MAXV)
+/* Never two. */
+inline look() {
+  n = 0;
+  for (i : 0 .. N - 1) {
+    if
+    :: ACTS(i) -> n++
+    :: else
+    fi
+  }
+  assert(n <= 1);
+  n = 0; i = 0
+}
 
 active proctype world() {
   d_step {
@@ -379,70 +473,15 @@ active proctype world() {
     i = 0
   }
   do
-  :: atomic { tick(); i = 0; printf("a tick\n") }
-  :: atomic { edits > 0 && cur < MAXV && R(cur).kind != ABSENT -> edit(); printf("somebody makes version %d: kind %d\n", cur, R(cur).kind) }
-  :: atomic { /* a step of one process, or of one of its requests */
+  :: atomic { tick(); look() }
+  :: atomic { edits > 0 && cur < MAXV && R(cur).kind != ABSENT -> edit(); clean(); look() }
+  :: atomic {
        select(i : 0 .. N - 1);
        select(s : 0 .. SLOTS - 1);
        j = i * SLOTS + s;
-       if
-       /* the network and the server */
-       :: req[j].state == SENT -> printf("a request of %d on version %d is lost\n", i, req[j].on); forget()
-       :: req[j].state == SENT && STORABLE(j) -> store()
-       :: req[j].state == SENT && !STORABLE(j) -> req[j].state = CONFLICT; printf("a request of %d on version %d conflicts\n", i, req[j].on)
-       :: req[j].state == CONFLICT ->
-#ifdef M_READS_AGAIN_AND_SWAPS
-          if
-          :: p[i].inc == req[j].inc && cur > p[i].known && req[j].op == ACQUIRE -> v = cur; learn(); p[i].patience = 0
-          :: else
-          fi;
-#endif
-          forget()
-       :: req[j].state == STORED ->
-          if
-          :: true /* the answer is lost, or given up */
-          :: p[i].inc == req[j].inc && req[j].v > p[i].known ->
-             v = req[j].v; learn()
-#ifdef M_CREATED_IS_LEADING
-             ; if
-               :: R(v).kind == TOMB && p[i].state == STANDBY && v > newest -> begin(v, D - MARGIN)
-               :: else
-               fi
-#endif
-          fi;
-          forget()
-       /* the watch, or a read */
-       :: s == 0 && p[i].known < cur -> select(v : 1 .. cur);
-          if
-          :: v > p[i].known -> learn()
-          :: else
-          fi
-       /* what the process itself decides */
-       :: s == 0 && p[i].state == LEADING -> p[i].state = STOPPING; printf("%d stops its app\n", i) /* SIGTERM, unfit, or an offer was accepted */
-       :: s == 0 && p[i].state == STOPPING -> p[i].state = RELEASING; p[i].trust = 0; printf("the app of %d has stopped\n", i) /* the app has stopped */
-       :: s == 0 && p[i].state == LEADING && p[i].trust == 0 -> end()
-       :: s == 0 && restarts > 0 -> restart(); printf("%d dies and starts anew\n", i)
-       :: ROOM(i, s) && p[i].known > 0 && WRITES(i) && p[i].state == STANDBY && MAYACQUIRE(i, p[i].known) -> send(ACQUIRE)
-       :: ROOM(i, s) && p[i].known > 0 && WRITES(i) && (p[i].state == LEADING || p[i].state == STOPPING) && MINE(i, p[i].known) -> send(RENEW)
-       :: ROOM(i, s) && p[i].known > 0 && WRITES(i) && p[i].state == LEADING && MINE(i, p[i].known) -> send(OFFER)
-       :: ROOM(i, s) && p[i].known > 0 && WRITES(i) && MINE(i, p[i].known) && MAYRELEASE(i) -> send(RELEASE)
-       :: ROOM(i, s) && p[i].known > 0 && cur < MAXV && R(p[i].known).kind == HELD && R(p[i].known).offer && R(p[i].known).acc == 0 && NAME(R(p[i].known).by) != NAME(i) -> send(ACCEPT)
-       :: ROOM(i, s) && p[i].known > 0 && cur < MAXV && R(p[i].known).kind == ABSENT && p[i].state == STANDBY -> send(CREATE)
-       :: else
-       fi;
-       i = 0; j = 0; s = 0; v = 0
-     };
-     /* Never two. */
-     d_step {
-       n = 0;
-       for (i : 0 .. N - 1) {
-         if
-         :: ACTS(i) -> n++
-         :: else
-         fi
-       }
-       assert(n <= 1);
-       n = 0; i = 0
+       step();
+       s = 0; v = 0;
+       clean(); look()
      }
   od
 }
