@@ -1,0 +1,267 @@
+package yardstick
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	coordination "k8s.io/api/coordination/v1"
+)
+
+// Kind is one way to elect. Run takes part until ctx ends or the candidate
+// itself ends, as its kind does.
+type Kind struct {
+	Name string
+	Run  func(ctx context.Context, p *Process)
+}
+
+// Process is one run of one pod.
+type Process struct {
+	w    *world
+	ID   string
+	link *link
+	gone chan struct{} // closed by a crash
+}
+
+// Watchers of a process's acts: what counts as acting, by the word for it.
+type (
+	acting struct {
+		w    *world
+		word string
+		id   string
+	}
+)
+
+// world is one schedule as it is played, within a bubble.
+type world struct {
+	plan   *Plan
+	begun  time.Time
+	server *server
+
+	mu       sync.Mutex
+	over     map[trouble]map[int]time.Time // until when, by slot
+	resets   chan struct{}                 // closed when connections break
+	ledgers  map[string]*ledger
+	running  map[int]*running
+	dialogue []string
+}
+
+// running is the process that runs in a slot.
+type running struct {
+	p    *Process
+	stop context.CancelFunc
+}
+
+// Result is what one schedule showed.
+type Result struct {
+	Ledgers  map[string]*Tally
+	Dialogue []string
+}
+
+// Play plays a plan with candidates of one kind. It must be called in a bubble,
+// and returns when nothing runs any more.
+func Play(plan *Plan, kind Kind) Result {
+	w := &world{
+		plan: plan, begun: time.Now(), over: map[trouble]map[int]time.Time{}, resets: make(chan struct{}),
+		ledgers: map[string]*ledger{}, running: map[int]*running{},
+	}
+	w.server = newServer(w.committed)
+	ctx, end := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for slot := range plan.Candidates {
+		all.Go(func() { w.pod(ctx, slot, kind) })
+	}
+	for _, d := range plan.deeds {
+		time.Sleep(time.Until(w.begun.Add(d.at)))
+		w.do(d)
+	}
+	time.Sleep(time.Until(w.begun.Add(length + quiet)))
+	result := Result{Ledgers: map[string]*Tally{}}
+	w.mu.Lock()
+	for word, l := range w.ledgers {
+		result.Ledgers[word] = l.close(time.Now())
+	}
+	w.mu.Unlock()
+	end()
+	all.Wait()
+	result.Dialogue = w.dialogue
+	return result
+}
+
+func name(slot, start int) string { return fmt.Sprintf("%c-%d", 'a'+slot, start) }
+
+// pod runs one process after another, as a kubelet does. Each has a name of its
+// own, as client-go recommends, so that a restart is another candidate.
+func (w *world) pod(ctx context.Context, slot int, kind Kind) {
+	pause := w.plan.born[slot]
+	for start := 1; sleep(ctx, pause); start++ {
+		p := &Process{w: w, ID: name(slot, start), link: w.newLink(slot, start), gone: make(chan struct{})}
+		run, stop := context.WithCancel(ctx)
+		w.mu.Lock()
+		w.running[slot] = &running{p: p, stop: stop}
+		w.mu.Unlock()
+		w.log("%s starts", p.ID)
+		kind.Run(run, p)
+		stop()
+		w.log("%s has ended", p.ID)
+		w.mu.Lock()
+		delete(w.running, slot)
+		for _, l := range w.ledgers {
+			l.set(p.ID, false)
+		}
+		w.mu.Unlock()
+		pause = w.plan.back[(slot+start)%len(w.plan.back)]
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// acts says that a process acts from now on, or no more, by one reading of
+// what acting is.
+func (p *Process) acts(word string, yes bool) {
+	w := p.w
+	w.mu.Lock()
+	l := w.ledgers[word]
+	if l == nil {
+		l = newLedger(w.begun)
+		w.ledgers[word] = l
+	}
+	changed := false
+	select {
+	case <-p.gone: // what has crashed acts no more
+		changed = l.set(p.ID, false)
+	default:
+		changed = l.set(p.ID, yes)
+	}
+	w.mu.Unlock()
+	if changed {
+		w.log("%s acts by %s: %t", p.ID, word, yes)
+	}
+}
+
+// do lets a fault happen.
+func (w *world) do(d deed) {
+	slot := d.slot
+	if d.leader {
+		slot = w.leader(slot)
+	}
+	w.log("FAULT %s on %d for %v", d.what, slot, d.lasts)
+	for _, t := range d.troubles {
+		w.trouble(t, slot, d.lasts)
+	}
+	switch d.what {
+	case "delete":
+		w.server.remove()
+	case "empty":
+		w.server.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("") })
+	case "rename":
+		w.server.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new(d.name) })
+	case "shorten":
+		w.server.edit(func(s *coordination.LeaseSpec) { s.LeaseDurationSeconds = new(int32(1)) })
+	case "stop", "crash":
+		w.end(slot, d.what == "crash")
+	}
+}
+
+// end tells a process to end, or ends it without a word.
+func (w *world) end(slot int, crash bool) {
+	w.mu.Lock()
+	r := w.running[slot]
+	if r != nil && crash {
+		r.p.link.die()
+		select {
+		case <-r.p.gone:
+		default:
+			close(r.p.gone)
+		}
+		for _, l := range w.ledgers {
+			l.set(r.p.ID, false)
+		}
+	}
+	w.mu.Unlock()
+	if r != nil {
+		r.stop()
+	}
+}
+
+// leader is the slot whose process acts, else the given one.
+func (w *world) leader(slot int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, r := range w.running {
+		for _, l := range w.ledgers {
+			if l.acting[r.p.ID] {
+				return i
+			}
+		}
+	}
+	return slot
+}
+
+func (w *world) trouble(t trouble, slot int, lasts time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over[t] == nil {
+		w.over[t] = map[int]time.Time{}
+	}
+	if until := time.Now().Add(lasts); until.After(w.over[t][slot]) {
+		w.over[t][slot] = until
+	}
+	if t == refusing {
+		close(w.resets)
+		w.resets = make(chan struct{})
+	}
+}
+
+// left is how long a trouble goes on.
+func (w *world) left(t trouble, slot int) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(time.Until(w.over[t][slot]), time.Until(w.over[t][everyone]))
+}
+
+func (w *world) troubled(t trouble, slot int) bool { return w.left(t, slot) > 0 }
+
+// wait until a trouble is over.
+func (w *world) wait(t trouble, slot int) {
+	for d := w.left(t, slot); d > 0; d = w.left(t, slot) {
+		time.Sleep(d)
+	}
+}
+
+// reset is closed when connections break.
+func (w *world) reset() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.resets
+}
+
+// committed notes what the server stored.
+func (w *world) committed(lease *coordination.Lease) {
+	w.log("  stored %s: %q for %ds, transition %d", lease.ResourceVersion, deref(lease.Spec.HolderIdentity), deref(lease.Spec.LeaseDurationSeconds), deref(lease.Spec.LeaseTransitions))
+}
+
+func deref[T any](p *T) (zero T) {
+	if p == nil {
+		return zero
+	}
+	return *p
+}
+
+// log keeps a dialogue, for the schedule that has to be looked at.
+func (w *world) log(format string, args ...any) {
+	line := fmt.Sprintf("%8.3f  ", time.Since(w.begun).Seconds()) + fmt.Sprintf(format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dialogue = append(w.dialogue, line)
+}
