@@ -78,7 +78,7 @@ func NewPlan(seed uint64, m Mix) *Plan {
 	p := &Plan{Seed: seed, Mix: m, Candidates: 2 + r.IntN(3)}
 	for range p.Candidates {
 		p.born = append(p.born, within(r, 3*time.Second))
-		p.back = append(p.back, 500*time.Millisecond+within(r, 3*time.Second))
+		p.back = append(p.back, slowness+within(r, 3*time.Second))
 	}
 	kinds := []struct {
 		weight   float64

@@ -2,6 +2,8 @@ package yardstick_test
 
 import (
 	"math/rand"
+	"os"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,16 +20,27 @@ func play(t *testing.T, plan *yardstick.Plan, kind yardstick.Kind) (r yardstick.
 	return r
 }
 
-func TestSmoke(t *testing.T) {
-	for _, k := range []yardstick.Kind{yardstick.ClientGo("c", true, true), yardstick.Ours("o", false)} {
-		begun := time.Now()
-		r := play(t, yardstick.NewPlan(1, yardstick.Mixes[0]), k)
-		t.Log(time.Since(begun))
-		for _, l := range r.Dialogue {
-			t.Log(l)
-		}
-		for w, l := range r.Ledgers {
-			t.Logf("%s: %+v", w, l)
+func TestExplore(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("SEEDS"))
+	for _, m := range yardstick.Mixes {
+		for _, k := range []yardstick.Kind{yardstick.ClientGo("client-go", false, true), yardstick.ClientGo("client-go release", true, true),
+			yardstick.ClientGo("client-go example", true, false), yardstick.Ours("ours", false), yardstick.Ours("ours slow", true)} {
+			begun := time.Now()
+			sums := map[string]*yardstick.Sum{}
+			for seed := range uint64(n) {
+				r := play(t, yardstick.NewPlan(seed, m), k)
+				for w, l := range r.Ledgers {
+					if sums[w] == nil {
+						sums[w] = &yardstick.Sum{}
+					}
+					sums[w].Add(seed, l)
+				}
+			}
+			for w, s := range sums {
+				med, worst, all := s.Gap()
+				t.Logf("%-8s %-18s %-17s violated %d/%d overlaps %d both %.1fs worst %.1fs (seed %d) | leads %d gaps %d med %.2fs worst %.1fs share %.2f%% leaderless %d", m.Name, k.Name, w, s.Violated, s.Schedules, s.Overlaps, s.Both.Seconds(), s.Worst.Seconds(), s.WorstSeed, s.Leads, len(s.Gaps), med.Seconds(), worst.Seconds(), 100*all.Seconds()/s.Led.Seconds(), s.Leaderless)
+			}
+			t.Log(m.Name, k.Name, time.Since(begun))
 		}
 	}
 }

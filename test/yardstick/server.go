@@ -13,6 +13,7 @@ import (
 	coordination "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 const (
@@ -95,8 +96,8 @@ func (s *server) list() reply {
 }
 
 func (s *server) create(body []byte) reply {
-	lease := new(coordination.Lease)
-	if err := json.Unmarshal(body, lease); err != nil {
+	lease, err := decode(body)
+	if err != nil {
 		return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error())
 	}
 	if s.lease != nil {
@@ -112,8 +113,8 @@ func (s *server) create(body []byte) reply {
 // update replaces exactly the version that the body names, as both kinds of
 // candidate always do.
 func (s *server) update(body []byte) reply {
-	lease := new(coordination.Lease)
-	if err := json.Unmarshal(body, lease); err != nil {
+	lease, err := decode(body)
+	if err != nil {
 		return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error())
 	}
 	if lease.ResourceVersion == "" {
@@ -185,6 +186,13 @@ func (s *server) bookmark() change {
 
 func (c change) frame() []byte {
 	return []byte(`{"type":"` + c.kind + `","object":` + strings.TrimSpace(string(c.object)) + "}\n")
+}
+
+// decode reads a Lease as JSON, or as the protobuf that client-go writes.
+func decode(body []byte) (*coordination.Lease, error) {
+	lease := new(coordination.Lease)
+	_, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, lease)
+	return lease, err
 }
 
 func answer(code int, object any) reply { return reply{code: code, body: encode(object)} }

@@ -24,15 +24,6 @@ type Process struct {
 	gone chan struct{} // closed by a crash
 }
 
-// Watchers of a process's acts: what counts as acting, by the word for it.
-type (
-	acting struct {
-		w    *world
-		word string
-		id   string
-	}
-)
-
 // world is one schedule as it is played, within a bubble.
 type world struct {
 	plan   *Plan
@@ -85,6 +76,7 @@ func Play(plan *Plan, kind Kind) Result {
 	w.mu.Unlock()
 	end()
 	all.Wait()
+	time.Sleep(time.Minute) // what is still under way arrives
 	result.Dialogue = w.dialogue
 	return result
 }
@@ -107,9 +99,6 @@ func (w *world) pod(ctx context.Context, slot int, kind Kind) {
 		w.log("%s has ended", p.ID)
 		w.mu.Lock()
 		delete(w.running, slot)
-		for _, l := range w.ledgers {
-			l.set(p.ID, false)
-		}
 		w.mu.Unlock()
 		pause = w.plan.back[(slot+start)%len(w.plan.back)]
 	}
@@ -198,9 +187,10 @@ func (w *world) end(slot int, crash bool) {
 func (w *world) leader(slot int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, r := range w.running {
+	for i := range w.plan.Candidates {
+		r := w.running[i]
 		for _, l := range w.ledgers {
-			if l.acting[r.p.ID] {
+			if r != nil && l.acting[r.p.ID] {
 				return i
 			}
 		}
