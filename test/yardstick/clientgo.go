@@ -19,7 +19,7 @@ const (
 	ByContext = "context"          // from OnStartedLeading until its context ends, in no time
 	BySlowApp = "slow app"         // the same, and the app needs slowness to stop
 	ByStopped = "OnStoppedLeading" // from OnStartedLeading until OnStoppedLeading
-	ByAsking  = "asking"           // IsLeader or Leads says so, asked every poll
+	ByAsking  = "asking"           // IsLeader or Leads says so, all asked at one instant, every poll
 )
 
 const (
@@ -71,7 +71,8 @@ func ClientGo(name string, release, timeout bool) Kind {
 		if err != nil {
 			panic("yardstick: " + err.Error())
 		}
-		p.run(le.IsLeader, func() { le.Run(ctx) })
+		p.asks(le.IsLeader)
+		le.Run(ctx)
 	}}
 }
 
@@ -100,27 +101,4 @@ func (p *Process) finish(then func()) {
 	case <-p.gone:
 	}
 	then()
-}
-
-// run asks a candidate whether it leads for as long as it runs.
-func (p *Process) run(leads func() bool, elect func()) {
-	done := make(chan struct{})
-	asked := make(chan struct{})
-	go func() {
-		defer close(asked)
-		tick := time.NewTicker(poll)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				p.acts(ByAsking, leads())
-			case <-done:
-				p.acts(ByAsking, false)
-				return
-			}
-		}
-	}()
-	elect()
-	close(done)
-	<-asked
 }

@@ -109,8 +109,17 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		return response(req, a, io.NopCloser(bytes.NewReader(a.body))), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	case <-time.After(lostWithin):
+		return nil, errLost
 	}
 }
+
+// lostWithin is how long a request without any time-out waits for an answer
+// that never comes: client-go's HTTP/2 connections ping after 30 s of silence,
+// and give the connection up 15 s later.
+const lostWithin = 45 * time.Second
+
+var errLost = errors.New("client connection lost")
 
 func response(req *http.Request, a reply, body io.ReadCloser) *http.Response {
 	header := a.header

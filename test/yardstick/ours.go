@@ -31,10 +31,9 @@ func Ours(name string, slow bool) Kind {
 		if err != nil {
 			panic("yardstick: " + err.Error())
 		}
-		p.run(func() bool { _, ok := e.Leads(); return ok }, func() {
-			if err := e.Run(ctx); err != nil {
-				panic("yardstick: " + err.Error())
-			}
-		})
+		p.asks(func() bool { _, ok := e.Leads(); return ok })
+		if err := e.Run(ctx); err != nil {
+			panic("yardstick: " + err.Error())
+		}
 	}}
 }

@@ -20,6 +20,39 @@ func play(t *testing.T, plan *yardstick.Plan, kind yardstick.Kind) (r yardstick.
 	return r
 }
 
+func TestOnce(t *testing.T) {
+	seed, _ := strconv.Atoi(os.Getenv("SEED"))
+	for _, m := range yardstick.Mixes {
+		if m.Name != os.Getenv("MIX") {
+			continue
+		}
+		for _, k := range kinds {
+			if k.Name != os.Getenv("KIND") {
+				continue
+			}
+			a := play(t, yardstick.NewPlan(uint64(seed), m), k)
+			b := play(t, yardstick.NewPlan(uint64(seed), m), k)
+			for i, l := range a.Dialogue {
+				if os.Getenv("SHOW") != "" {
+					t.Log(l)
+				}
+				if i < len(b.Dialogue) && b.Dialogue[i] != l {
+					t.Log("DIFFERS", l, b.Dialogue[i])
+					if os.Getenv("SHOW") == "" {
+						break
+					}
+				}
+			}
+			for w, l := range a.Ledgers {
+				t.Logf("%s: %+v", w, l)
+			}
+		}
+	}
+}
+
+var kinds = []yardstick.Kind{yardstick.ClientGo("client-go", false, true), yardstick.ClientGo("client-go release", true, true),
+	yardstick.ClientGo("client-go example", true, false), yardstick.Ours("ours", false), yardstick.Ours("ours slow", true)}
+
 func TestExplore(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("SEEDS"))
 	for _, m := range yardstick.Mixes {

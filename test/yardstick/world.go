@@ -22,6 +22,15 @@ type Process struct {
 	ID   string
 	link *link
 	gone chan struct{} // closed by a crash
+
+	leads func() bool // guarded by the world's mutex
+}
+
+// asks says how to ask this process whether it leads.
+func (p *Process) asks(leads func() bool) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.leads = leads
 }
 
 // world is one schedule as it is played, within a bubble.
@@ -63,6 +72,7 @@ func Play(plan *Plan, kind Kind) Result {
 	for slot := range plan.Candidates {
 		all.Go(func() { w.pod(ctx, slot, kind) })
 	}
+	all.Go(func() { w.poll(ctx) })
 	for _, d := range plan.deeds {
 		time.Sleep(time.Until(w.begun.Add(d.at)))
 		w.do(d)
@@ -136,6 +146,42 @@ func (p *Process) acts(word string, yes bool) {
 	if changed {
 		w.log("%s acts by %s: %t", p.ID, word, yes)
 	}
+}
+
+// poll asks all processes at one instant whether they lead, again and again.
+func (w *world) poll(ctx context.Context) {
+	before := map[*Process]bool{}
+	for sleep(ctx, poll) {
+		now := map[*Process]bool{}
+		for _, p := range w.processes() {
+			now[p] = p.leads()
+		}
+		for p := range before { // those who stopped first
+			if !now[p] {
+				p.acts(ByAsking, false)
+			}
+		}
+		for p, yes := range now {
+			if yes {
+				p.acts(ByAsking, true)
+			} else {
+				delete(now, p)
+			}
+		}
+		before = now
+	}
+}
+
+// processes are those that run and can be asked.
+func (w *world) processes() (all []*Process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.running {
+		if r.p.leads != nil {
+			all = append(all, r.p)
+		}
+	}
+	return all
 }
 
 // do lets a fault happen.
