@@ -21,14 +21,15 @@ import (
 type link struct {
 	w    *world
 	slot int
+	id   string // of the process
 
 	mu   sync.Mutex
 	rng  *rand.Rand
 	dead bool // the process has crashed: nothing is sent any more
 }
 
-func (w *world) newLink(slot, start int) *link {
-	return &link{w: w, slot: slot, rng: rand.New(rand.NewPCG(w.plan.Seed, uint64(slot)<<32|uint64(start)))}
+func (w *world) newLink(slot, start int, id string) *link {
+	return &link{w: w, slot: slot, id: id, rng: rand.New(rand.NewPCG(w.plan.Seed, uint64(slot)<<32|uint64(start)))}
 }
 
 // fate is what will become of one message and of its answer. It is drawn when
@@ -46,10 +47,13 @@ func (l *link) draw() (fate, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m, r := l.w.plan.Mix, l.rng
+	if time.Since(l.w.begun) > length {
+		m = Mix{} // the quiet time
+	}
 	return fate{
 		there: delay(r, m.Late), back: delay(r, m.Late),
 		lostThere: r.Float64() < m.Loss, lostBack: r.Float64() < m.Loss,
-		held: r.IntN(2) == 0, refused: r.Float64(), committed: r.IntN(2) == 0,
+		held: r.IntN(2) == 0 || l.w.plan.holds, refused: r.Float64(), committed: r.IntN(2) == 0,
 	}, l.dead
 }
 
@@ -74,7 +78,7 @@ func (l *link) die() {
 // client still waits for the answer.
 func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	q := ask{method: req.Method, path: req.URL.Path, query: req.URL.Query()}
+	q := ask{from: l.id, method: req.Method, path: req.URL.Path, query: req.URL.Query()}
 	if req.Body != nil {
 		body, err := io.ReadAll(req.Body)
 		req.Body.Close()
@@ -140,7 +144,7 @@ func (l *link) carry(f fate, q ask, answers chan<- reply) {
 		return
 	}
 	time.Sleep(f.there)
-	w.wait(hanging, l.slot)
+	w.wait(context.Background(), l.slot, hanging)
 	var a reply
 	switch {
 	case w.troubled(throttling, l.slot) && f.refused < 0.7:
@@ -158,7 +162,7 @@ func (l *link) carry(f fate, q ask, answers chan<- reply) {
 	if f.lostBack || !l.pass(cutBack, f) {
 		return
 	}
-	time.Sleep(f.back)
+	time.Sleep(f.back + w.lag(l.slot))
 	answers <- a
 }
 
@@ -169,7 +173,7 @@ func (l *link) pass(cut trouble, f fate) bool {
 		return true
 	}
 	if f.held {
-		l.w.wait(cut, l.slot)
+		l.w.wait(context.Background(), l.slot, cut)
 	}
 	return f.held
 }
@@ -222,7 +226,7 @@ func (s *stream) Read(b []byte) (int, error) {
 		if dead {
 			<-s.ctx.Done()
 		}
-		if !s.sleep(max(f.back, s.l.w.left(cutBack, s.l.slot), s.l.w.left(hanging, s.l.slot))) {
+		if !s.sleep(f.back) || !s.l.w.wait(s.ctx, s.l.slot, cutBack, hanging) {
 			return 0, context.Cause(s.ctx)
 		}
 		if s.l.w.troubled(refusing, s.l.slot) {

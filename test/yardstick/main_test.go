@@ -1,4 +1,4 @@
-package yardstick_test
+package yardstick
 
 import (
 	"encoding/json"

@@ -33,6 +33,7 @@ var Mixes = []Mix{
 	{Name: "one-way", Tells: "its requests alone, or the answers alone, for up to 25 s", CutThere: 1, CutBack: 2, Every: 15 * time.Second, Longest: 25 * time.Second},
 	{Name: "outage", Tells: "the API server hangs or is gone for up to 25 s", Hang: 1, Refuse: 1, Every: 25 * time.Second, Longest: 25 * time.Second},
 	{Name: "errors", Tells: "70 % of requests get 429, or 500 (half of them after the commit), for up to 25 s", Throttle: 1, Fail: 2, Every: 15 * time.Second, Longest: 25 * time.Second},
+	{Name: "grey", Tells: "30 % of messages are late, and one candidate, mostly the leader, is cut off for up to 25 s", Late: 0.3, Cut: 1, Every: 25 * time.Second, Longest: 25 * time.Second},
 	{Name: "crash", Tells: "a process ends without a word, and comes back", Crash: 1, Every: 25 * time.Second},
 	{Name: "hands", Tells: "the lock is deleted, emptied, given to another name, or its duration set to 1 s", Delete: 1, Empty: 1, Rename: 1, Shorten: 1, Every: 25 * time.Second},
 	{Name: "delete", Tells: "the lock is deleted", Delete: 1, Every: 30 * time.Second},
@@ -70,6 +71,11 @@ type Plan struct {
 	deeds      []deed
 	born       []time.Duration // when each slot starts first
 	back       []time.Duration // how long a slot takes to come back, by turns
+
+	// A test that knows what it wants plays a script in place of deeds.
+	script   func(*world)
+	holds    bool   // cuts hold every message until they end, and lose none
+	identity string // all processes have this one
 }
 
 // NewPlan draws the schedule of a seed.

@@ -1,4 +1,4 @@
-package yardstick_test
+package yardstick
 
 import (
 	"math/rand"
@@ -7,22 +7,20 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/leader-elector/leader-elector/test/yardstick"
 )
 
 // play plays one plan in a bubble of its own.
-func play(t *testing.T, plan *yardstick.Plan, kind yardstick.Kind) (r yardstick.Result) {
+func play(t *testing.T, plan *Plan, kind Kind) (r Result) {
 	t.Helper()
 	//lint:ignore SA1019 client-go's jitter draws from the global source, and only this makes a seed repeat it
 	rand.Seed(int64(plan.Seed))
-	synctest.Test(t, func(*testing.T) { r = yardstick.Play(plan, kind) })
+	synctest.Test(t, func(*testing.T) { r = Play(plan, kind) })
 	return r
 }
 
 func TestOnce(t *testing.T) {
 	seed, _ := strconv.Atoi(os.Getenv("SEED"))
-	for _, m := range yardstick.Mixes {
+	for _, m := range Mixes {
 		if m.Name != os.Getenv("MIX") {
 			continue
 		}
@@ -30,8 +28,8 @@ func TestOnce(t *testing.T) {
 			if k.Name != os.Getenv("KIND") {
 				continue
 			}
-			a := play(t, yardstick.NewPlan(uint64(seed), m), k)
-			b := play(t, yardstick.NewPlan(uint64(seed), m), k)
+			a := play(t, NewPlan(uint64(seed), m), k)
+			b := play(t, NewPlan(uint64(seed), m), k)
 			for i, l := range a.Dialogue {
 				if os.Getenv("SHOW") != "" {
 					t.Log(l)
@@ -50,21 +48,21 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-var kinds = []yardstick.Kind{yardstick.ClientGo("client-go", false, true), yardstick.ClientGo("client-go release", true, true),
-	yardstick.ClientGo("client-go example", true, false), yardstick.Ours("ours", false), yardstick.Ours("ours slow", true)}
+var kinds = []Kind{ClientGo("client-go", false, true), ClientGo("client-go release", true, true),
+	ClientGo("client-go example", true, false), Ours("ours", false), Ours("ours slow", true)}
 
 func TestExplore(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("SEEDS"))
-	for _, m := range yardstick.Mixes {
-		for _, k := range []yardstick.Kind{yardstick.ClientGo("client-go", false, true), yardstick.ClientGo("client-go release", true, true),
-			yardstick.ClientGo("client-go example", true, false), yardstick.Ours("ours", false), yardstick.Ours("ours slow", true)} {
+	for _, m := range Mixes {
+		for _, k := range []Kind{ClientGo("client-go", false, true), ClientGo("client-go release", true, true),
+			ClientGo("client-go example", true, false), Ours("ours", false), Ours("ours slow", true)} {
 			begun := time.Now()
-			sums := map[string]*yardstick.Sum{}
+			sums := map[string]*Sum{}
 			for seed := range uint64(n) {
-				r := play(t, yardstick.NewPlan(seed, m), k)
+				r := play(t, NewPlan(seed, m), k)
 				for w, l := range r.Ledgers {
 					if sums[w] == nil {
-						sums[w] = &yardstick.Sum{}
+						sums[w] = &Sum{}
 					}
 					sums[w].Add(seed, l)
 				}

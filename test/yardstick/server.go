@@ -33,7 +33,7 @@ type server struct {
 	lease   *coordination.Lease // nil: there is none; never changed in place
 	history []change
 	changed chan struct{} // closed at the next change
-	wrote   func(*coordination.Lease)
+	wrote   func(lease *coordination.Lease, by string)
 }
 
 // change is one event of the watch.
@@ -45,6 +45,7 @@ type change struct {
 
 // ask is a request as it travels.
 type ask struct {
+	from         string // the identity of whoever asks
 	method, path string
 	query        url.Values
 	body         []byte
@@ -57,7 +58,7 @@ type reply struct {
 	body   []byte
 }
 
-func newServer(wrote func(*coordination.Lease)) *server {
+func newServer(wrote func(lease *coordination.Lease, by string)) *server {
 	return &server{version: 100, changed: make(chan struct{}), wrote: wrote}
 }
 
@@ -76,9 +77,9 @@ func (s *server) handle(q ask) reply {
 		}
 		return answer(http.StatusOK, s.lease)
 	case q.method == http.MethodPost && q.path == leases:
-		return s.create(q.body)
+		return s.create(q)
 	case q.method == http.MethodPut && q.path == leases+"/"+election:
-		return s.update(q.body)
+		return s.update(q)
 	}
 	return refusal(http.StatusMethodNotAllowed, metav1.StatusReasonMethodNotAllowed, q.method+" "+q.path+" is not served here")
 }
@@ -95,8 +96,8 @@ func (s *server) list() reply {
 	return answer(http.StatusOK, &list)
 }
 
-func (s *server) create(body []byte) reply {
-	lease, err := decode(body)
+func (s *server) create(q ask) reply {
+	lease, err := decode(q.body)
 	if err != nil {
 		return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error())
 	}
@@ -106,14 +107,14 @@ func (s *server) create(body []byte) reply {
 	s.uids++
 	lease.UID = types.UID(fmt.Sprintf("uid-%d", s.uids))
 	lease.CreationTimestamp = metav1.Now()
-	s.store("ADDED", lease)
+	s.store("ADDED", lease, q.from)
 	return answer(http.StatusCreated, s.lease)
 }
 
 // update replaces exactly the version that the body names, as both kinds of
 // candidate always do.
-func (s *server) update(body []byte) reply {
-	lease, err := decode(body)
+func (s *server) update(q ask) reply {
+	lease, err := decode(q.body)
 	if err != nil {
 		return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error())
 	}
@@ -127,7 +128,7 @@ func (s *server) update(body []byte) reply {
 		return refusal(http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified")
 	}
 	lease.CreationTimestamp = s.lease.CreationTimestamp
-	s.store("MODIFIED", lease)
+	s.store("MODIFIED", lease, q.from)
 	return answer(http.StatusOK, s.lease)
 }
 
@@ -138,7 +139,7 @@ func (s *server) edit(by func(*coordination.LeaseSpec)) {
 	if s.lease != nil {
 		lease := s.lease.DeepCopy()
 		by(&lease.Spec)
-		s.store("MODIFIED", lease)
+		s.store("MODIFIED", lease, "")
 	}
 }
 
@@ -147,19 +148,19 @@ func (s *server) remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lease != nil {
-		s.store("DELETED", s.lease.DeepCopy())
+		s.store("DELETED", s.lease.DeepCopy(), "")
 		s.lease = nil
 	}
 }
 
 // store commits; the mutex is held.
-func (s *server) store(kind string, lease *coordination.Lease) {
+func (s *server) store(kind string, lease *coordination.Lease, by string) {
 	s.version++
 	lease.TypeMeta = metav1.TypeMeta{Kind: "Lease", APIVersion: "coordination.k8s.io/v1"}
 	lease.ResourceVersion = strconv.FormatUint(s.version, 10)
 	s.lease = lease
 	s.history = append(s.history, change{version: s.version, kind: kind, object: encode(lease)})
-	s.wrote(lease)
+	s.wrote(lease, by)
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

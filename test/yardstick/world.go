@@ -1,6 +1,7 @@
 package yardstick
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -19,7 +20,8 @@ type Kind struct {
 // Process is one run of one pod.
 type Process struct {
 	w    *world
-	ID   string
+	Name string // of this process alone
+	ID   string // what the lock shows
 	link *link
 	gone chan struct{} // closed by a crash
 
@@ -42,6 +44,10 @@ type world struct {
 	mu       sync.Mutex
 	over     map[trouble]map[int]time.Time // until when, by slot
 	resets   chan struct{}                 // closed when connections break
+	healed   chan struct{}                 // closed when a trouble ends early
+	lags     map[int]time.Duration         // of a slot's answers
+	holder   string                        // as the lock shows it
+	writes   Writes
 	ledgers  map[string]*ledger
 	running  map[int]*running
 	dialogue []string
@@ -56,14 +62,21 @@ type running struct {
 // Result is what one schedule showed.
 type Result struct {
 	Ledgers  map[string]*Tally
+	Writes   Writes
 	Dialogue []string
+}
+
+// Writes are releases that should not have been written.
+type Writes struct {
+	Early int // by a process whose app (ByContext, BySlowApp) still acted
+	Wiped int // over the lock of another, whose app acted
 }
 
 // Play plays a plan with candidates of one kind. It must be called in a bubble,
 // and returns when nothing runs any more.
 func Play(plan *Plan, kind Kind) Result {
 	w := &world{
-		plan: plan, begun: time.Now(), over: map[trouble]map[int]time.Time{}, resets: make(chan struct{}),
+		plan: plan, begun: time.Now(), over: map[trouble]map[int]time.Time{}, resets: make(chan struct{}), healed: make(chan struct{}), lags: map[int]time.Duration{},
 		ledgers: map[string]*ledger{}, running: map[int]*running{},
 	}
 	w.server = newServer(w.committed)
@@ -77,6 +90,9 @@ func Play(plan *Plan, kind Kind) Result {
 		time.Sleep(time.Until(w.begun.Add(d.at)))
 		w.do(d)
 	}
+	if plan.script != nil {
+		plan.script(w)
+	}
 	time.Sleep(time.Until(w.begun.Add(length + quiet)))
 	result := Result{Ledgers: map[string]*Tally{}}
 	w.mu.Lock()
@@ -87,7 +103,7 @@ func Play(plan *Plan, kind Kind) Result {
 	end()
 	all.Wait()
 	time.Sleep(time.Minute) // what is still under way arrives
-	result.Dialogue = w.dialogue
+	result.Dialogue, result.Writes = w.dialogue, w.writes
 	return result
 }
 
@@ -98,15 +114,17 @@ func name(slot, start int) string { return fmt.Sprintf("%c-%d", 'a'+slot, start)
 func (w *world) pod(ctx context.Context, slot int, kind Kind) {
 	pause := w.plan.born[slot]
 	for start := 1; sleep(ctx, pause); start++ {
-		p := &Process{w: w, ID: name(slot, start), link: w.newLink(slot, start), gone: make(chan struct{})}
+		p := &Process{w: w, Name: name(slot, start), gone: make(chan struct{})}
+		p.ID = cmp.Or(w.plan.identity, p.Name)
+		p.link = w.newLink(slot, start, p.ID)
 		run, stop := context.WithCancel(ctx)
 		w.mu.Lock()
 		w.running[slot] = &running{p: p, stop: stop}
 		w.mu.Unlock()
-		w.log("%s starts", p.ID)
+		w.log("%s starts", p.Name)
 		kind.Run(run, p)
 		stop()
-		w.log("%s has ended", p.ID)
+		w.log("%s has ended", p.Name)
 		w.mu.Lock()
 		delete(w.running, slot)
 		w.mu.Unlock()
@@ -138,13 +156,13 @@ func (p *Process) acts(word string, yes bool) {
 	changed := false
 	select {
 	case <-p.gone: // what has crashed acts no more
-		changed = l.set(p.ID, false)
+		changed = l.set(p.Name, false)
 	default:
-		changed = l.set(p.ID, yes)
+		changed = l.set(p.Name, yes)
 	}
 	w.mu.Unlock()
 	if changed {
-		w.log("%s acts by %s: %t", p.ID, word, yes)
+		w.log("%s acts by %s: %t", p.Name, word, yes)
 	}
 }
 
@@ -220,7 +238,7 @@ func (w *world) end(slot int, crash bool) {
 			close(r.p.gone)
 		}
 		for _, l := range w.ledgers {
-			l.set(r.p.ID, false)
+			l.set(r.p.Name, false)
 		}
 	}
 	w.mu.Unlock()
@@ -236,7 +254,7 @@ func (w *world) leader(slot int) int {
 	for i := range w.plan.Candidates {
 		r := w.running[i]
 		for _, l := range w.ledgers {
-			if r != nil && l.acting[r.p.ID] {
+			if r != nil && l.acting[r.p.Name] {
 				return i
 			}
 		}
@@ -268,11 +286,47 @@ func (w *world) left(t trouble, slot int) time.Duration {
 
 func (w *world) troubled(t trouble, slot int) bool { return w.left(t, slot) > 0 }
 
-// wait until a trouble is over.
-func (w *world) wait(t trouble, slot int) {
-	for d := w.left(t, slot); d > 0; d = w.left(t, slot) {
-		time.Sleep(d)
+// wait until troubles are over; it is false if ctx ends before.
+func (w *world) wait(ctx context.Context, slot int, troubles ...trouble) bool {
+	for {
+		w.mu.Lock()
+		healed := w.healed
+		w.mu.Unlock()
+		var left time.Duration
+		for _, t := range troubles {
+			left = max(left, w.left(t, slot))
+		}
+		if left == 0 {
+			return true
+		}
+		over := time.NewTimer(left)
+		select {
+		case <-over.C:
+		case <-healed:
+			over.Stop()
+		case <-ctx.Done():
+			over.Stop()
+			return false
+		}
 	}
+}
+
+// heal ends the troubles of a slot.
+func (w *world) heal(slot int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, slots := range w.over {
+		delete(slots, slot)
+	}
+	close(w.healed)
+	w.healed = make(chan struct{})
+}
+
+// lag is how much later a slot's answers come.
+func (w *world) lag(slot int) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lags[slot]
 }
 
 // reset is closed when connections break.
@@ -282,9 +336,30 @@ func (w *world) reset() <-chan struct{} {
 	return w.resets
 }
 
-// committed notes what the server stored.
-func (w *world) committed(lease *coordination.Lease) {
-	w.log("  stored %s: %q for %ds, transition %d", lease.ResourceVersion, deref(lease.Spec.HolderIdentity), deref(lease.Spec.LeaseDurationSeconds), deref(lease.Spec.LeaseTransitions))
+// committed notes what the server stored, and who wrote it.
+func (w *world) committed(lease *coordination.Lease, by string) {
+	holder := deref(lease.Spec.HolderIdentity)
+	w.log("  %s stored %s: %q for %ds, transition %d", by, lease.ResourceVersion, holder, deref(lease.Spec.LeaseDurationSeconds), deref(lease.Spec.LeaseTransitions))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if by != "" && holder == "" && w.acting(w.holder) {
+		if w.holder == by {
+			w.writes.Early++
+		} else {
+			w.writes.Wiped++
+		}
+	}
+	w.holder = holder
+}
+
+// acting says whether a process's app acts. The mutex is held.
+func (w *world) acting(name string) bool {
+	for _, word := range []string{ByContext, BySlowApp} {
+		if l := w.ledgers[word]; l != nil && l.acting[name] {
+			return true
+		}
+	}
+	return false
 }
 
 func deref[T any](p *T) (zero T) {
