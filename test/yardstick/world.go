@@ -47,6 +47,8 @@ type world struct {
 	healed   chan struct{}                 // closed when a trouble ends early
 	lags     map[int]time.Duration         // of a slot's answers
 	holder   string                        // as the lock shows it
+	writer   string                        // who wrote it last; empty: a person
+	commits  int
 	writes   Writes
 	ledgers  map[string]*ledger
 	running  map[int]*running
@@ -68,8 +70,9 @@ type Result struct {
 
 // Writes are releases that should not have been written.
 type Writes struct {
-	Early int // by a process whose app (ByContext, BySlowApp) still acted
-	Wiped int // over the lock of another, whose app acted
+	Early     int // by a process whose app still acted (ByContext)
+	EarlySlow int // by one whose app had been told to stop, but still acted (BySlowApp)
+	Wiped     int // over the lock of another, whose app acted
 }
 
 // Play plays a plan with candidates of one kind. It must be called in a bubble,
@@ -342,24 +345,24 @@ func (w *world) committed(lease *coordination.Lease, by string) {
 	w.log("  %s stored %s: %q for %ds, transition %d", by, lease.ResourceVersion, holder, deref(lease.Spec.LeaseDurationSeconds), deref(lease.Spec.LeaseTransitions))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if by != "" && holder == "" && w.acting(w.holder) {
-		if w.holder == by {
-			w.writes.Early++
-		} else {
+	if by != "" && holder == "" {
+		switch {
+		case w.holder != by && (w.acting(ByContext, w.holder) || w.acting(BySlowApp, w.holder)):
 			w.writes.Wiped++
+		case w.acting(ByContext, by):
+			w.writes.Early++
+		case w.acting(BySlowApp, by):
+			w.writes.EarlySlow++
 		}
 	}
-	w.holder = holder
+	w.holder, w.writer = holder, by
+	w.commits++
 }
 
 // acting says whether a process's app acts. The mutex is held.
-func (w *world) acting(name string) bool {
-	for _, word := range []string{ByContext, BySlowApp} {
-		if l := w.ledgers[word]; l != nil && l.acting[name] {
-			return true
-		}
-	}
-	return false
+func (w *world) acting(word, name string) bool {
+	l := w.ledgers[word]
+	return l != nil && l.acting[name]
 }
 
 func deref[T any](p *T) (zero T) {
