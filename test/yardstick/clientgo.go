@@ -36,7 +36,8 @@ const (
 
 // ClientGo is client-go's LeaderElector over its LeaseLock. With a time-out it
 // is made as kube-controller-manager makes it, by NewFromKubeconfig, which bounds
-// each request by half of the renew deadline; without, as client-go's example does.
+// each request by half of the renew deadline; without, as a plain rest.Config does,
+// by nothing but the renew deadline itself.
 func ClientGo(name string, release, timeout bool) Kind {
 	return Kind{Name: name, Run: func(ctx context.Context, p *Process) {
 		lock, err := p.lock(timeout)

@@ -9,7 +9,7 @@ import (
 var (
 	clientGo        = ClientGo("client-go", false, true)
 	clientGoRelease = ClientGo("client-go, release", true, true)
-	clientGoExample = ClientGo("client-go, release, no time-out", true, false)
+	clientGoUnbounded = ClientGo("client-go, release, no time-out", true, false)
 	ours            = Ours("leader-elector", false)
 	oursSlow        = Ours("leader-elector, slow app", true)
 )
@@ -132,7 +132,7 @@ func TestClientGoReleasesOverItsSuccessor(t *testing.T) {
 	}
 	wiped := func(r Result) bool { return r.Writes.Wiped > 0 && r.overlaps(ByContext) != nil }
 	known(t, ByContext, clientGoRelease, ours, script, wiped)
-	known(t, ByContext, clientGoExample, ours, script, wiped)
+	known(t, ByContext, clientGoUnbounded, ours, script, wiped)
 }
 
 // The app of a leader that could not renew is told only after the release.

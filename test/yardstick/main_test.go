@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 	elector "github.com/leader-elector/leader-elector"
 )
 
-// virtualClock is laid over the elector's clock_linux.go: the boot clock of a
+// virtualClock is laid over the elector's clock_linux.go (or clock_darwin.go): the boot clock of a
 // bubble is the bubble's own time.
 const virtualClock = `package elector
 
@@ -55,7 +56,7 @@ func again() error {
 		return err
 	}
 	clock, overlay := filepath.Join(dir, "clock.go"), filepath.Join(dir, "overlay.json")
-	layers, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "clock_linux.go"): clock}})
+	layers, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "clock_"+runtime.GOOS+".go"): clock}})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"math/rand"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,60 +19,91 @@ func play(t *testing.T, plan *Plan, kind Kind) (r Result) {
 	return r
 }
 
-func TestOnce(t *testing.T) {
-	seed, _ := strconv.Atoi(os.Getenv("SEED"))
+// seeds is how many schedules of each mix are played: YARDSTICK_SEEDS, or few.
+func seeds(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("YARDSTICK_SEEDS")
+	if text == "" {
+		return 4
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatal("YARDSTICK_SEEDS: ", err)
+	}
+	return n
+}
+
+// The mixes of faults, with both kinds: ours never has two leaders, client-go
+// has some. YARDSTICK_OUT is the file that gets the table.
+func TestOursNeverHasTwoLeadersAndClientGoHas(t *testing.T) {
+	n := seeds(t)
+	begun := time.Now()
+	table := newTable(n)
 	for _, m := range Mixes {
-		if m.Name != os.Getenv("MIX") {
-			continue
+		for _, k := range []Kind{clientGo, clientGoRelease, clientGoUnbounded, ours, oursSlow} {
+			for seed := range n {
+				r := play(t, NewPlan(seed, m), k)
+				table.add(m, k, seed, r)
+				if strings.HasPrefix(k.Name, ours.Name) {
+					judge(t, seed, m, r)
+				}
+			}
 		}
-		for _, k := range kinds {
-			if k.Name != os.Getenv("KIND") {
-				continue
-			}
-			a := play(t, NewPlan(uint64(seed), m), k)
-			b := play(t, NewPlan(uint64(seed), m), k)
-			for i, l := range a.Dialogue {
-				if os.Getenv("SHOW") != "" {
-					t.Log(l)
-				}
-				if i < len(b.Dialogue) && b.Dialogue[i] != l {
-					t.Log("DIFFERS", l, b.Dialogue[i])
-					if os.Getenv("SHOW") == "" {
-						break
-					}
-				}
-			}
-			for w, l := range a.Ledgers {
-				t.Logf("%s: %+v", w, l)
-			}
+		t.Logf("%s: %v since the start", m.Name, time.Since(begun).Round(time.Second))
+	}
+	if two := table.violated(clientGo, clientGoRelease, clientGoUnbounded); two == 0 {
+		t.Error("client-go never has two leaders: is this yardstick still right?")
+	}
+	text := table.markdown(time.Since(begun))
+	t.Log("\n" + text)
+	if out := os.Getenv("YARDSTICK_OUT"); out != "" && !t.Failed() {
+		if err := insert(out, text); err != nil {
+			t.Error(err)
 		}
 	}
 }
 
-var kinds = []Kind{ClientGo("client-go", false, true), ClientGo("client-go release", true, true),
-	ClientGo("client-go example", true, false), Ours("ours", false), Ours("ours slow", true)}
-
-func TestExplore(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("SEEDS"))
-	for _, m := range Mixes {
-		for _, k := range []Kind{ClientGo("client-go", false, true), ClientGo("client-go release", true, true),
-			ClientGo("client-go example", true, false), Ours("ours", false), Ours("ours slow", true)} {
-			begun := time.Now()
-			sums := map[string]*Sum{}
-			for seed := range uint64(n) {
-				r := play(t, NewPlan(seed, m), k)
-				for w, l := range r.Ledgers {
-					if sums[w] == nil {
-						sums[w] = &Sum{}
-					}
-					sums[w].Add(seed, l)
-				}
-			}
-			for w, s := range sums {
-				med, worst, all := s.Gap()
-				t.Logf("%-8s %-18s %-17s violated %d/%d overlaps %d both %.1fs worst %.1fs (seed %d) | leads %d gaps %d med %.2fs worst %.1fs share %.2f%% leaderless %d", m.Name, k.Name, w, s.Violated, s.Schedules, s.Overlaps, s.Both.Seconds(), s.Worst.Seconds(), s.WorstSeed, s.Leads, len(s.Gaps), med.Seconds(), worst.Seconds(), 100*all.Seconds()/s.Led.Seconds(), s.Leaderless)
-			}
-			t.Log(m.Name, k.Name, time.Since(begun))
+// judge holds a schedule of ours against what is promised.
+func judge(t *testing.T, seed uint64, m Mix, r Result) {
+	t.Helper()
+	bad := r.Writes != (Writes{})
+	for _, word := range []string{ByContext, BySlowApp, ByAsking} {
+		bad = bad || r.overlaps(word) != nil
+	}
+	if asked := r.Ledgers[ByAsking]; asked == nil || asked.AtEnd != 1 {
+		bad = true
+	}
+	if bad {
+		logAll(t, r)
+		t.Errorf("mix %s, seed %d: two leaders, or none at the end: %+v", m.Name, seed, r.Writes)
+		for word, l := range r.Ledgers {
+			t.Errorf("%s: %+v", word, l)
 		}
 	}
+}
+
+// TestOneSchedule shows the dialogue of one: YARDSTICK_SHOW="cut 43 client-go, release".
+func TestOneSchedule(t *testing.T) {
+	mix, rest, _ := strings.Cut(os.Getenv("YARDSTICK_SHOW"), " ")
+	seed, name, _ := strings.Cut(rest, " ")
+	if mix == "" {
+		t.Skip(`YARDSTICK_SHOW="cut 43 client-go, release" names the mix, the seed and the kind`)
+	}
+	n, err := strconv.ParseUint(seed, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range Mixes {
+		for _, k := range []Kind{clientGo, clientGoRelease, clientGoUnbounded, ours, oursSlow} {
+			if m.Name == mix && k.Name == name {
+				r := play(t, NewPlan(n, m), k)
+				logAll(t, r)
+				for word, l := range r.Ledgers {
+					t.Logf("%s: %+v", word, *l)
+				}
+				return
+			}
+		}
+	}
+	t.Fatalf("there is no mix %q with a kind %q", mix, name)
 }
