@@ -91,6 +91,10 @@ fuzz: ## Feed each reader of outside input with what nobody thought of (FUZZTIME
 mutants: ## Break one law after another, and see the tests fail (SEEDS=1500 ONLY="no seal")
 	MUTANTS="$(or $(ONLY),1)" SIM_SEEDS=$(or $(SEEDS),1500) go test ./internal/engine/sim -run TestMutants -count=1 -timeout 60m -v
 
+.PHONY: yardstick
+yardstick: ## Play client-go's leaderelection and ours in one world of faults, into docs/yardstick.md (SEEDS=200)
+	YARDSTICK_SEEDS=$(or $(SEEDS),200) YARDSTICK_OUT="$(CURDIR)/docs/yardstick.md" go test -C test/yardstick -run TestOursNeverHasTwoLeadersAndClientGoHas -count=1 -timeout 120m -v .
+
 .PHONY: measure-run
 measure-run: build ## How long after the end of trust a command of `run` still acts (TRIALS=36 of each fault)
 	@$(PLANE) run -- env -C "$(CURDIR)" LEADER_ELECTOR_RUN_TRIALS=$(or $(TRIALS),36) go test ./cmd/leader-elector -run NoTwoCommandsAct -count=1 -parallel 6 -timeout 60m -v | grep -E '^ *--- (PASS|FAIL): [^/]*/[^/]*/[^/]* |runs:|^(ok|FAIL)'

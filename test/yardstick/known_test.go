@@ -7,11 +7,11 @@ import (
 
 // The kinds of candidate that are compared.
 var (
-	clientGo        = ClientGo("client-go", false, true)
-	clientGoRelease = ClientGo("client-go, release", true, true)
+	clientGo          = ClientGo("client-go", false, true)
+	clientGoRelease   = ClientGo("client-go, release", true, true)
 	clientGoUnbounded = ClientGo("client-go, release, no time-out", true, false)
-	ours            = Ours("leader-elector", false)
-	oursSlow        = Ours("leader-elector, slow app", true)
+	ours              = Ours("leader-elector", false)
+	oursSlow          = Ours("leader-elector, slow app", true)
 )
 
 // scripted plays one script with one kind, by some seeds: they differ in the
