@@ -187,6 +187,13 @@ func TestClientGoTrustsFromTheAnswer(t *testing.T) {
 	}
 	known(t, ByContext, ClientGo("client-go, no time-out", false, false), ours, late(9800*time.Millisecond), two(ByContext))
 	known(t, ByContext, clientGo, ours, late(4900*time.Millisecond), two(ByContext))
+	// Ours gives a request up after a sixth of the ttl, so its own worst is less.
+	for seed, r := range scripted(t, ours, 8, late(2450*time.Millisecond)) {
+		if r.overlaps(ByContext) != nil || r.overlaps(ByAsking) != nil {
+			t.Errorf("seed %d: two leaders of ours: %v", seed, r.overlaps(ByContext))
+			logAll(t, r)
+		}
+	}
 }
 
 func TestClientGoTakesADeletedLeaseForAFreeOne(t *testing.T) {

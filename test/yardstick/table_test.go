@@ -41,6 +41,7 @@ func (t *table) add(m Mix, k Kind, seed uint64, r Result) {
 	at.writes.Early += r.Writes.Early
 	at.writes.EarlySlow += r.Writes.EarlySlow
 	at.writes.Wiped += r.Writes.Wiped
+	at.writes.Fell += r.Writes.Fell
 }
 
 // violated counts the schedules in which an app that ends with its context
@@ -80,7 +81,8 @@ func (t *table) markdown(took time.Duration) string {
 	t.write(&b, []column{
 		{"client-go", clientGo, ByContext}, {"… release on cancel", clientGoRelease, ByContext}, {"leader-elector", ours, ByContext},
 	}, none)
-	fmt.Fprintf(&b, "\nReleases that should not have been written, in all mixes.\n\n| | before the app was told to stop | while the told app still stopped | over a successor that acted |\n| --- | --- | --- | --- |\n")
+	fmt.Fprintf(&b, "\nReleases that should not have been written, and leads whose term did not rise, in all mixes.\n\n"+
+		"| | released before the app was told to stop | while the told app still stopped | over a successor that acted | terms that did not rise |\n| --- | --- | --- | --- | --- |\n")
 	for _, k := range []Kind{clientGo, clientGoRelease, clientGoUnbounded, ours, oursSlow} {
 		var w Writes
 		for _, m := range Mixes {
@@ -88,8 +90,9 @@ func (t *table) markdown(took time.Duration) string {
 			w.Early += r.Early
 			w.EarlySlow += r.EarlySlow
 			w.Wiped += r.Wiped
+			w.Fell += r.Fell
 		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", k.Name, w.Early, w.EarlySlow, w.Wiped)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", k.Name, w.Early, w.EarlySlow, w.Wiped, w.Fell)
 	}
 	return b.String()
 }

@@ -14,7 +14,10 @@ import (
 // itself ends, as its kind does.
 type Kind struct {
 	Name string
-	Run  func(ctx context.Context, p *Process)
+	// Terms says that its leaders have terms of their own (Process.term). Of
+	// others the lock's leaseTransitions are the nearest thing.
+	Terms bool
+	Run   func(ctx context.Context, p *Process)
 }
 
 // Process is one run of one pod.
@@ -47,8 +50,9 @@ type world struct {
 	healed   chan struct{}                 // closed when a trouble ends early
 	lags     map[int]time.Duration         // of a slot's answers
 	holder   string                        // as the lock shows it
-	writer   string                        // who wrote it last; empty: a person
 	commits  int
+	terms    bool
+	top      uint64 // the highest term
 	writes   Writes
 	ledgers  map[string]*ledger
 	running  map[int]*running
@@ -68,18 +72,19 @@ type Result struct {
 	Dialogue []string
 }
 
-// Writes are releases that should not have been written.
+// Writes are releases that should not have been written, and terms that did not rise.
 type Writes struct {
 	Early     int // by a process whose app still acted (ByContext)
 	EarlySlow int // by one whose app had been told to stop, but still acted (BySlowApp)
 	Wiped     int // over the lock of another, whose app acted
+	Fell      int // leads whose term was not above all earlier ones
 }
 
 // Play plays a plan with candidates of one kind. It must be called in a bubble,
 // and returns when nothing runs any more.
 func Play(plan *Plan, kind Kind) Result {
 	w := &world{
-		plan: plan, begun: time.Now(), over: map[trouble]map[int]time.Time{}, resets: make(chan struct{}), healed: make(chan struct{}), lags: map[int]time.Duration{},
+		plan: plan, begun: time.Now(), over: map[trouble]map[int]time.Time{}, resets: make(chan struct{}), healed: make(chan struct{}), lags: map[int]time.Duration{}, terms: kind.Terms,
 		ledgers: map[string]*ledger{}, running: map[int]*running{},
 	}
 	w.server = newServer(w.committed)
@@ -355,8 +360,26 @@ func (w *world) committed(lease *coordination.Lease, by string) {
 			w.writes.EarlySlow++
 		}
 	}
-	w.holder, w.writer = holder, by
+	if by != "" && holder != "" && holder != w.holder && !w.terms {
+		w.rise(uint64(deref(lease.Spec.LeaseTransitions)) + 1)
+	}
+	w.holder = holder
 	w.commits++
+}
+
+// term notes the term of a lead.
+func (p *Process) term(term uint64) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.rise(term)
+}
+
+// rise notes a term. The mutex is held.
+func (w *world) rise(term uint64) {
+	if term <= w.top {
+		w.writes.Fell++
+	}
+	w.top = max(w.top, term)
 }
 
 // acting says whether a process's app acts. The mutex is held.
