@@ -146,8 +146,13 @@ func TestLaw12_TermsRiseOverLossesForeignSpellsAndDeletions(t *testing.T) {
 
 // restored brings etcd back to a version from before the candidate's last news.
 func (s *stage) restored(rec engine.Record, version engine.Version) {
-	s.version = version - 1
+	s.version, s.term = version-1, 0
 	s.queue = nil
+	if rec.Seal != nil {
+		seal := *rec.Seal
+		seal.Term = min(seal.Term, engine.Term(version-1)) // of an acquisition that is not lost
+		rec.Seal = &seal
+	}
 	s.put(rec)
 	s.queue = nil
 }
@@ -271,4 +276,34 @@ func TestLaw12_AForeignLeaderThatTheRestoreForgotHasItsSevenSeconds(t *testing.T
 	s.mark()
 	s.pass(time.Minute)
 	s.swapsAt(read+ttl+7*time.Second, "x may still act")
+}
+
+// An old copy of the lock, sealed as it was, is what somebody wrote back: it has
+// a lower term than one that was seen. It counts for no more than an edit.
+func TestLaw12_AnOldCopyIsNoReleaseOfOurs(t *testing.T) {
+	s := waiting(t)
+	s.pass(trip)
+	old := released("a")
+	later := sealed("b", func(r *engine.Record) { r.Seal.Term = 40 }) // it was acquired after that release
+	s.put(later)
+	s.pass(time.Second)
+	s.mark()
+	written := s.at
+	old.Seal.Lock, old.Seal.Nonce = "uid-1", "a1-1"
+	s.edit(func(r *engine.Record) { r.Holder, r.Seal, r.Renewed, r.Acquired = old.Holder, old.Seal, old.Renewed, old.Acquired })
+	s.pass(time.Minute)
+	s.swapsAt(written+time.Millisecond+ttl, "b may act still, whatever the copy says")
+}
+
+// A term is a version that was replaced, so one above the record's own version
+// was made up; believed, it would make every later term an old one.
+func TestLaw12_ATermAboveTheVersionIsMadeUp(t *testing.T) {
+	s := waiting(t)
+	s.pass(trip)
+	s.put(sealed("b", func(r *engine.Record) { r.Seal.Term = 1 << 40 }))
+	s.pass(time.Second)
+	s.mark()
+	s.put(released("b", func(r *engine.Record) { r.Seal.Term = engine.Term(s.version) }))
+	s.pass(time.Second)
+	s.leads(true, "a real release followed")
 }

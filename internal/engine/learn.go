@@ -13,6 +13,7 @@ type knowledge struct {
 	since   time.Duration // when rec's version had been decoded here
 	newest  Version       // of all news, deletions included
 	watched Version       // the newest that the watch brought
+	highest Term          // of all that intact seals showed
 	longest time.Duration // the longest lease duration known on this lock
 
 	lagging  bool          // the watch has not brought rec yet
@@ -92,6 +93,10 @@ func (m *Machine) learn(rec Record, from source, floor Version) {
 // keep makes rec what is known, and starts patience with it.
 func (m *Machine) keep(rec Record) {
 	k := &m.lock
+	rec.old = rec.Seal != nil && rec.Seal.Term < k.highest // somebody wrote back what the lock once said
+	if rec.sealed() {
+		k.highest = rec.Seal.Term
+	}
 	if k.present && sameSaying(&k.rec, &rec) {
 		k.restarts++
 	} else {
@@ -223,6 +228,8 @@ func (m *Machine) lossReason(rec *Record) string {
 	switch {
 	case rec.Malformed != "":
 		return "the lock cannot be read: " + rec.Malformed
+	case rec.old:
+		return "an old copy was written over the lock"
 	case rec.Holder == Vacant:
 		return "the lock was deleted, and somebody made a new one"
 	case rec.released():
@@ -263,7 +270,7 @@ func (m *Machine) restore(rec Record) {
 	clear(m.creates)
 	m.rebuffs, m.swapQuiet, m.mustRead = 0, 0, false
 	m.answerOffer(detail)
-	m.lock.present, m.lock.newest, m.lock.watched, m.lock.lagging = false, 0, 0, false
+	m.lock.present, m.lock.newest, m.lock.watched, m.lock.lagging, m.lock.highest = false, 0, 0, false, 0
 	wait := m.longest() // a foreign holder of the lost records may act as well
 	m.keep(rec)
 	m.restoredTill = m.now.Boot + max(wait, m.longest())

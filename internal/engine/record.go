@@ -37,6 +37,8 @@ type Record struct {
 	// the lock with a swap, so that what we do not know survives our writes; it
 	// never looks inside.
 	Object any
+
+	old bool // its seal is of a lower term than one that was known already (law 12)
 }
 
 // Version is a resourceVersion: a decimal number that only rises (KEP-5504).
@@ -90,10 +92,11 @@ type Request struct {
 	To   string // empty: anybody
 }
 
-// sealed says whether our seal stands and is intact.
+// sealed says whether our seal stands and is intact. A term is a version that
+// was replaced, so one that is not below the record's own is made up.
 func (r *Record) sealed() bool {
 	s := r.Seal
-	return s != nil && r.Malformed == "" &&
+	return s != nil && !r.old && r.Malformed == "" && Version(s.Term) < r.Version &&
 		s.Lock == r.UID && s.Holder == r.Holder && s.Duration == r.Duration &&
 		s.Acquired.Equal(r.Acquired) && s.Renewed.Equal(r.Renewed) &&
 		s.Transitions == r.Transitions

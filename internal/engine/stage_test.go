@@ -31,6 +31,7 @@ type stage struct {
 	blind   bool // no watch brings news of the lock
 	lock    *engine.Record
 	version engine.Version
+	term    engine.Term // the highest that was ever sealed
 	uids    int
 	nonces  int
 
@@ -254,6 +255,9 @@ func (s *stage) store(rec engine.Record) {
 	s.version++
 	rec.Version, rec.UID = s.version, fmt.Sprintf("uid-%d", s.uids)
 	s.lock = &rec
+	if rec.Seal != nil {
+		s.term = max(s.term, min(rec.Seal.Term, engine.Term(rec.Version)))
+	}
 	s.news(engine.Observation{Record: rec})
 }
 
@@ -279,6 +283,9 @@ func (s *stage) put(rec engine.Record) {
 		seal := *rec.Seal
 		seal.Lock = fmt.Sprintf("uid-%d", s.uids)
 		seal.Nonce = fmt.Sprintf("%s-%d", seal.Start, s.nonces)
+		if s.term > seal.Term {
+			seal.Term = engine.Term(s.version) // it was acquired since
+		}
 		rec.Seal = &seal
 	}
 	s.store(rec)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
@@ -16,52 +17,72 @@ type candidate struct {
 	start   string
 	machine *engine.Machine
 	alive   bool
+	rng     *rand.Rand
 
-	offset time.Duration // of its boot clock
-	rate   float64
-	wall   time.Duration // by how much its wall clock was set ahead
+	offset   time.Duration // of its boot clock
+	rate     float64
+	wall     time.Duration // by how much its wall clock was set ahead
+	uncalled time.Duration // what its boot clock did not count
 
-	frozenTill time.Duration
-	wakeAt     time.Duration // boot instant of the last WakeAt
-	watchTill  time.Duration // when the watch has brought everything sent so far
-	watchDown  bool
+	frozenTill    time.Duration
+	suspendedTill time.Duration // as frozen, and its app with it
+	muteTill      time.Duration // nothing that it sends arrives
+	deafTill      time.Duration // nothing that is sent to it arrives
+	armed         [slots][]Fault
+	wakeAt        time.Duration // boot instant of the last WakeAt
+	watchTill     time.Duration // when the watch has brought everything sent so far
+	watchDown     bool
 
 	acting      engine.Term // the term for which the app acts; 0: it does not
 	slow        time.Duration
+	muteApp     bool
 	unconfirmed bool // the machine gave up waiting for the app's stop
+	restart     time.Duration
 	flights     int
 	lastOp      engine.Op
-	nonces      map[string]bool
-	stopping    bool
+	witness
 }
 
-// join starts a process of that id. A pod's first process holds its socket.
+// ghost is what goes on of a process that died: its app, which knows until when
+// it may act.
+type ghost struct {
+	candidate
+}
+
+// join makes a pod of that name, and starts its process.
 func (w *world) join(id string) *candidate {
+	c := &candidate{w: w, id: id, pod: "pod-" + id}
+	w.settle(c)
+	return c
+}
+
+// settle gives a candidate its clock and starts it.
+func (w *world) settle(c *candidate) {
 	w.born++
-	c := &candidate{w: w, id: id, pod: "pod-" + id, nonces: map[string]bool{}}
-	c.offset = time.Duration(w.rng.Int64N(int64(1000 * time.Hour)))
-	c.rate = 1 + (w.rng.Float64()*2-1)*w.mix.Drift
+	c.rng = rand.New(rand.NewPCG(w.plan.Seed, uint64(2*w.born+1)))
+	c.offset = time.Duration(c.rng.Int64N(int64(1000 * time.Hour)))
+	c.rate = 1 + (c.rng.Float64()*2-1)*w.plan.Mix.Drift
 	w.candidates = append(w.candidates, c)
 	c.boot()
-	return c
 }
 
 // boot starts the process anew. Only who holds the pod's socket knows its UID,
 // and the socket is free only when its last holder is dead.
 func (c *candidate) boot() {
 	w := c.w
-	w.born++
-	c.start = fmt.Sprintf("%s%d", c.id, w.born)
+	c.start = fmt.Sprintf("%s%d", c.id, len(w.starts)+1)
 	cfg := engine.Config{ID: c.id, Start: c.start, TTL: w.ttl, StopTimeout: 2 * time.Second}
 	if holder := w.sockets[c.pod]; holder == nil || holder == c || !holder.alive {
 		w.sockets[c.pod] = c
 		cfg.PodUID = c.pod
 	}
+	w.starts[c.start] = c
 	c.machine = engine.New(cfg)
-	c.alive, c.flights, c.lastOp, c.acting, c.stopping, c.unconfirmed = true, 0, 0, 0, false, false
-	c.slow = time.Duration(0)
-	if w.mix.SlowApp > 0 && w.rng.Float64() < w.mix.SlowApp {
-		c.slow = w.span(time.Second)
+	c.alive, c.flights, c.lastOp, c.acting, c.unconfirmed, c.muteApp = true, 0, 0, 0, false, false
+	c.witness = newWitness(w.ttl)
+	c.slow, c.restart = 0, 2*time.Second
+	if c.rng.Float64() < w.plan.Mix.SlowApp {
+		c.slow = c.span(time.Second)
 	}
 	c.watchDown, c.watchTill = false, w.now
 	w.log("%s starts", c.name())
@@ -71,18 +92,30 @@ func (c *candidate) boot() {
 
 func (c *candidate) name() string { return c.start }
 
+// span is a random span around mean, seldom much longer.
+func (c *candidate) span(mean time.Duration) time.Duration { return exponential(c.rng, mean) }
+
 // clock is what the process would read now.
 func (c *candidate) clock() engine.Now {
-	boot := c.offset + time.Duration(float64(c.w.now)*c.rate)
+	run := time.Duration(float64(c.w.now) * c.rate)
 	return engine.Now{
-		Boot: boot, Wall: time.Unix(1_800_000_000, 0).UTC().Add(boot - c.offset + c.wall),
-		Jitter: c.w.rng.Float64(),
+		Boot: c.offset + run - c.uncalled,
+		Wall: time.Unix(1_800_000_000, 0).UTC().Add(run + c.wall),
 	}
+}
+
+// leads says whether the app of the process may act.
+func (c *candidate) leads() bool {
+	if !c.alive || c.w.now < c.suspendedTill {
+		return false
+	}
+	_, _, ok := c.machine.Leads(c.clock())
+	return ok
 }
 
 // trueTime is when the process's boot clock will show that instant.
 func (c *candidate) trueTime(boot time.Duration) time.Duration {
-	return time.Duration(float64(boot-c.offset)/c.rate) + 1
+	return time.Duration(float64(boot-c.offset+c.uncalled)/c.rate) + 1
 }
 
 // deliver hands an event to the process, when it is awake.
@@ -100,13 +133,20 @@ func (c *candidate) deliver(start string, ev engine.Event) {
 // step turns the machine and carries out what it says.
 func (c *candidate) step(ev engine.Event) {
 	now := c.clock()
+	now.Jitter = c.rng.Float64()
 	if _, ok := ev.(engine.Answer); ok {
 		c.flights--
 	}
-	if _, tick := ev.(engine.Tick); !tick {
+	if _, tick := ev.(engine.Tick); !tick && c.w.trace {
 		c.w.log("%s <- %T %s", c.name(), ev, tell(ev))
 	}
-	for _, a := range c.machine.Step(now, ev) {
+	before, _, led := c.machine.Leads(now)
+	c.hear(now.Boot, ev)
+	actions := c.machine.Step(now, ev)
+	if led {
+		c.checkLost(now, before, ev)
+	}
+	for _, a := range actions {
 		c.do(now, a)
 	}
 }
@@ -117,7 +157,7 @@ func tell(ev engine.Event) string {
 		if e.Outcome == engine.OK {
 			return fmt.Sprintf("%d ok: %s %s", e.Op, e.Record.Version, describe(&e.Record))
 		}
-		return fmt.Sprintf("%d outcome %d", e.Op, e.Outcome)
+		return fmt.Sprintf("%d outcome %d %s", e.Op, e.Outcome, e.Err)
 	case engine.Observation:
 		return e.Record.Version.String()
 	}
@@ -133,18 +173,20 @@ func (c *candidate) do(now engine.Now, action engine.Action) {
 		c.fresh(a.Put.Tombstone)
 		c.send(a.Op, a.Timeout, func() engine.Answer { return w.server.create(a.Put) })
 	case engine.Swap:
-		c.checkSwap(a)
+		c.checkSwap(now, a)
 		c.send(a.Op, a.Timeout, func() engine.Answer { return w.server.swap(a) })
 	case engine.Lead:
+		c.checkLead(a)
 		if a.Begin {
 			c.begin(a)
 		}
 	case engine.StopLeading:
 		w.log("%s stops leading %s: %s", c.name(), a.Term, a.Detail)
+		c.ended = a.Term
 		c.stopApp(a.Term)
 	case engine.WakeAt:
 		if a.At <= now.Boot {
-			w.violate("%s wants to be woken at %v, which is not later than %v", c.name(), a.At, now.Boot)
+			w.violate(WakeAhead, "%s wants to be woken at %v, which is not later than %v", c.name(), a.At, now.Boot)
 		}
 		c.wakeAt = a.At
 		w.at(c.trueTime(a.At), func() {
@@ -155,7 +197,9 @@ func (c *candidate) do(now engine.Now, action engine.Action) {
 	case engine.Rewatch:
 		c.relist()
 	case engine.Finished:
-		c.finish()
+		w.log("%s is finished", c.name())
+		c.alive = false
+		w.after(c.restart, c.boot)
 	case engine.Report:
 		c.unconfirmed = c.unconfirmed || a.Kind == engine.StopUnconfirmed
 		w.log("%s reports %d: %s", c.name(), a.Kind, a.Detail)
@@ -168,22 +212,18 @@ func (c *candidate) begin(a engine.Lead) {
 	w := c.w
 	w.result.Leads++
 	w.log("%s LEADS term %s", c.name(), a.Term)
-	if a.Term <= w.topTerm && !w.restored {
-		w.violate("%s leads with term %s after term %s", c.name(), a.Term, w.topTerm)
+	if w.calm && !w.led {
+		w.led, w.result.Led = true, w.now-length
 	}
-	if c.acting != 0 && !c.unconfirmed {
-		w.violate("%s begins term %s while its app still acts for term %s", c.name(), a.Term, c.acting)
-	}
-	w.topTerm = a.Term
-	w.restored = w.restored && w.now <= w.lostUntil
 	c.acting, c.unconfirmed = a.Term, false
 }
 
 // stopApp tells the app to stop; it takes its time, and may never confirm.
 func (c *candidate) stopApp(term engine.Term) {
 	w, start := c.w, c.start
-	if w.chance(w.mix.NeverStops) {
+	if c.muteApp && !w.calm {
 		// Nobody will ever know; the machine gives up waiting.
+		c.muteApp = false
 		w.after(2*time.Second, func() {
 			if c.start == start && c.acting == term {
 				c.acting = 0
@@ -191,7 +231,7 @@ func (c *candidate) stopApp(term engine.Term) {
 		})
 		return
 	}
-	w.after(c.slow+w.below(time.Millisecond), func() {
+	w.after(c.slow+c.span(time.Millisecond), func() {
 		if c.start == start && c.acting == term {
 			c.acting = 0
 		}
@@ -199,27 +239,58 @@ func (c *candidate) stopApp(term engine.Term) {
 	})
 }
 
-// checkSwap holds a write against the laws that can be seen on it.
-func (c *candidate) checkSwap(a engine.Swap) {
-	if a.Kind == engine.Accept {
+func (c *candidate) freeze(d time.Duration) { c.frozenTill = max(c.frozenTill, c.w.now+d) }
+
+// suspend stops the process, its app and its boot clock; the wall clock is right
+// again when it wakes. It lasts twice the margin at least: what is shorter and
+// falls together with the worst clocks is beyond the promise.
+func (c *candidate) suspend(d time.Duration) {
+	if c.w.now < c.frozenTill {
 		return
 	}
-	c.fresh(a.Put.Seal.Nonce)
-	if a.Put.Seal.Released && c.acting != 0 {
-		c.w.violate("%s releases term %s while its app acts", c.name(), a.Put.Seal.Term)
-	}
-	c.w.log("%s -> swap %d on %s: %s", c.name(), a.Op, a.On.Version, describe(&a.Put))
+	d = max(d, 2*engine.DefaultMargin(c.w.ttl)+100*time.Millisecond)
+	c.freeze(d)
+	c.suspendedTill = c.frozenTill
+	c.uncalled += time.Duration(float64(d) * c.rate)
 }
 
-func (c *candidate) fresh(nonce string) {
-	if c.nonces[nonce] {
-		c.w.violate("%s uses the nonce %s twice", c.name(), nonce)
+// crash ends the process without a word; the kernel frees its socket. Its app
+// ends with it, or goes on as long as it may by what it knows.
+func (c *candidate) crash(down time.Duration, alone bool) {
+	if alone && c.leads() {
+		c.w.ghosts = append(c.w.ghosts, ghost{*c})
 	}
-	c.nonces[nonce] = true
+	c.alive, c.frozenTill, c.suspendedTill, c.acting = false, 0, 0, 0
+	c.w.after(down, c.boot)
 }
 
-func (c *candidate) finish() {
-	c.w.log("%s is finished", c.name())
-	c.alive = false
-	c.w.after(c.w.span(2*time.Second), c.boot)
+func (c *candidate) fallIll(d time.Duration) {
+	start := c.start
+	c.deliver(start, engine.Fitness{Reason: "the check failed"})
+	c.w.after(d, func() { c.deliver(start, engine.Fitness{Fit: true}) })
+}
+
+// twin starts a second process under this one's name, in the same pod (without
+// its socket) or in another pod.
+func (w *world) twin(c *candidate, f Fault) {
+	if len(w.candidates) > 5 {
+		return
+	}
+	t := &candidate{w: w, id: c.id, pod: c.pod}
+	if f.N%2 == 0 {
+		t.pod = "pod-twin-" + c.start
+	}
+	w.settle(t)
+}
+
+// recover ends what is wrong with the process.
+func (c *candidate) recover() {
+	if c.suspendedTill <= c.w.now {
+		c.frozenTill = 0
+	}
+	c.muteTill, c.deafTill = 0, 0
+	if c.alive {
+		c.deliver(c.start, engine.Fitness{Fit: true})
+		c.relist()
+	}
 }

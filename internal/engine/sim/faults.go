@@ -1,113 +1,180 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
 )
 
-// Mix says how often each fault happens. Probabilities are per request where
-// the name is a network's, else weights of the next fault.
-type Mix struct {
-	Name                                                    string
-	Loss, Late, Garble, Throttle, WatchCut, StaleList       float64
-	Drift, SlowApp, NeverStops                              float64
-	Freeze, Crash, Stop, Outage, WallJump                   float64
-	Label, Edit, Empty, Delete, Pause, Restore              float64
-	Unfit, Yield, HandOver, Request, Twin, Foreign, Suspend float64
+// Kind of a fault.
+type Kind int
+
+// Of the network, for one request, answer or piece of news each.
+const (
+	LoseRequest  Kind = iota // it never arrives
+	DelayRequest             // also past the deadline of its sender
+	LoseAnswer               // after the commit
+	DelayAnswer
+	BreakAnswer // the body cannot be read
+	Echo        // a proxy repeats the write: a conflict with itself
+	Throttle    // 429 with Retry-After
+	ServerError // 5xx, before or after the commit
+	DelayWatch
+	WatchGap     // the connection dies without a sign
+	WatchExpired // 410: a list and a new watch
+	Disorder     // news of the old connection comes after the new list
+	StaleList    // the next list comes from a lagging cache
+
+	// Of the network, for a while.
+	Cut
+	CutRequests // nothing gets to the server
+	CutAnswers  // nothing comes back
+	Outage      // the API server hangs or refuses
+
+	// Of processes and clocks.
+	Freeze
+	Crash      // its app with it
+	CrashAlone // its app goes on
+	Twin       // a second process of that name
+	WallJump
+	Suspend // of the machine, in a way that its boot clock does not count
+	Stop
+	Mute // the app does not confirm its next stop
+	Unfit
+	Yield
+	HandOver
+
+	// Of people and programs at the lock.
+	Label
+	Edit
+	Empty
+	Delete
+	Recreate // delete, and create from a copy
+	RollBack // an old copy written over it
+	Pause
+	Request
+	Restore // of etcd
+
+	// Of the foreign candidate.
+	ForeignEnd // with a release or without
+	ForeignFreeze
+	ForeignCut
+)
+
+// kinds says of each kind what it does. A kind of the network without a do is
+// armed: it strikes the candidate's next request, answer or piece of news.
+var kinds [ForeignCut + 1]kind
+
+type kind struct {
+	name string
+	span func(*rand.Rand, time.Duration) time.Duration
+	on   slot
+	do   func(*world, *candidate, Fault)
 }
 
-// Mixes are the worlds that are played. Each has the slow clocks and the small
-// troubles of every network; what is special about it is in its name.
-var Mixes = []Mix{
-	{Name: "fair", Drift: 0.01, Stop: 1, HandOver: 1},
-	{Name: "lossy", Loss: 0.1, Garble: 0.05, Drift: 0.01, Stop: 1, Crash: 1},
-	{Name: "late", Late: 0.15, Loss: 0.03, Drift: 0.01, Stop: 1, Freeze: 1},
-	{Name: "frozen", Freeze: 5, Late: 0.02, Drift: 0.01, Crash: 1},
-	{Name: "crashes", Crash: 5, Loss: 0.03, Drift: 0.01, SlowApp: 0.3},
-	{Name: "stops", Stop: 5, Late: 0.05, Loss: 0.05, SlowApp: 0.5, NeverStops: 0.1, Drift: 0.01},
-	{Name: "outages", Outage: 5, Loss: 0.03, Throttle: 0.02, Drift: 0.01, Freeze: 1},
-	{Name: "deletions", Delete: 4, Late: 0.1, Loss: 0.05, Freeze: 2, Crash: 1, Drift: 0.01},
-	{Name: "edits", Edit: 3, Empty: 3, Label: 3, Late: 0.1, Loss: 0.05, Freeze: 2, Drift: 0.01},
-	{Name: "handovers", HandOver: 5, Request: 3, Late: 0.1, Loss: 0.05, Garble: 0.03, SlowApp: 0.5, Freeze: 1, Drift: 0.01},
-	{Name: "pauses", Pause: 3, HandOver: 3, Stop: 2, Late: 0.05, Loss: 0.05, Freeze: 1, Drift: 0.01, SlowApp: 0.3},
-	{Name: "health", Unfit: 5, Yield: 2, HandOver: 1, Loss: 0.05, Late: 0.05, SlowApp: 0.5, NeverStops: 0.05, Drift: 0.01},
-	{Name: "deaf", WatchCut: 0.1, StaleList: 0.3, Late: 0.05, Loss: 0.03, Freeze: 1, Stop: 1, Drift: 0.01},
-	{Name: "twins", Twin: 3, Crash: 3, Stop: 1, Late: 0.1, Loss: 0.05, Freeze: 2, Drift: 0.01},
-	{Name: "restores", Restore: 1, Late: 0.05, Freeze: 1, Crash: 1, Stop: 1, Drift: 0.01},
-	{Name: "foreign", Foreign: 1, Late: 0.03, Stop: 2, Crash: 1, Drift: 0.01, Delete: 0},
-	{Name: "everything", Loss: 0.05, Late: 0.05, Garble: 0.03, Throttle: 0.02, WatchCut: 0.03, StaleList: 0.1, Drift: 0.01,
-		SlowApp: 0.3, NeverStops: 0.05, Freeze: 2, Crash: 2, Stop: 2, Outage: 1, WallJump: 1, Label: 1, Edit: 1, Empty: 1,
-		Delete: 1, Pause: 1, Unfit: 1, Yield: 1, HandOver: 2, Request: 1, Twin: 1},
-}
+// It is filled here, for what the kinds do looks at them again.
+func init() {
+	kinds = [...]kind{
+		LoseRequest:  {name: "a request is lost", on: onRequest},
+		DelayRequest: {name: "a request is late", on: onRequest, span: heavy},
+		Throttle:     {name: "a request is throttled", on: onRequest},
+		ServerError:  {name: "a request is answered with a 5xx", on: onRequest},
+		LoseAnswer:   {name: "an answer is lost", on: onAnswer},
+		DelayAnswer:  {name: "an answer is late", on: onAnswer, span: heavy},
+		BreakAnswer:  {name: "an answer is broken", on: onAnswer},
+		Echo:         {name: "a write is repeated by a proxy", on: onAnswer},
+		DelayWatch:   {name: "the watch is late", on: onNews, span: heavy},
+		WatchGap:     {name: "the watch dies silently", on: onNews, span: moment},
+		Disorder:     {name: "the watch is made anew, and old news comes later", on: onNews, span: moment},
+		StaleList:    {name: "a list lags", on: onList},
+		WatchExpired: {name: "the watch has expired (410)", do: func(_ *world, c *candidate, _ Fault) { c.relist() }},
 
-// fault lets one fault happen, and plans the next.
-func (w *world) fault() {
-	if w.calm {
-		return
-	}
-	w.after(w.span(4*time.Second), w.fault)
-	m := w.mix
-	kinds := []struct {
-		weight float64
-		do     func(*candidate)
-	}{
-		{m.Freeze, func(c *candidate) { c.freeze(w.span(w.ttl)) }},
-		{m.Crash, (*candidate).crash},
-		{m.Stop, func(c *candidate) { c.stopping = true; c.deliver(c.start, engine.Stop{}) }},
-		{m.Outage, func(*candidate) { w.breakServer() }},
-		{m.WallJump, func(c *candidate) { c.wall += time.Duration(w.rng.NormFloat64() * float64(5*time.Second)) }},
-		{m.Label, func(*candidate) { w.server.edit(func(*engine.Record) {}) }},
-		{m.Edit, func(*candidate) { w.server.edit(w.hand()) }},
-		{m.Empty, func(*candidate) {
+		Cut: {name: "is cut off", span: stretch, do: func(w *world, c *candidate, f Fault) {
+			c.deafTill, c.muteTill = max(c.deafTill, w.now+f.For), max(c.muteTill, w.now+f.For)
+		}},
+		CutRequests: {name: "cannot send", span: stretch, do: func(w *world, c *candidate, f Fault) { c.muteTill = max(c.muteTill, w.now+f.For) }},
+		CutAnswers:  {name: "cannot hear", span: stretch, do: func(w *world, c *candidate, f Fault) { c.deafTill = max(c.deafTill, w.now+f.For) }},
+		Outage:      {name: "the API server is away", span: stretch, do: (*world).breakServer},
+
+		Freeze:     {name: "is frozen, its app goes on", span: stretch, do: func(w *world, c *candidate, f Fault) { c.freeze(f.For) }},
+		Crash:      {name: "crashes with its app", span: moment, do: func(w *world, c *candidate, f Fault) { c.crash(f.For, false) }},
+		CrashAlone: {name: "crashes, its app goes on", span: moment, do: func(w *world, c *candidate, f Fault) { c.crash(f.For, true) }},
+		Twin:       {name: "gets a twin", do: (*world).twin},
+		WallJump:   {name: "its wall clock jumps", span: leap, do: func(w *world, c *candidate, f Fault) { c.wall += f.For }},
+		Suspend:    {name: "its machine is suspended unseen", span: stretch, do: func(w *world, c *candidate, f Fault) { c.suspend(f.For) }},
+		Stop:       {name: "is told to end", span: moment, do: func(w *world, c *candidate, f Fault) { c.restart = f.For; c.deliver(c.start, engine.Stop{}) }},
+		Mute:       {name: "its app will not confirm a stop", do: func(w *world, c *candidate, f Fault) { c.muteApp = true }},
+		Unfit:      {name: "is unfit", span: stretch, do: func(w *world, c *candidate, f Fault) { c.fallIll(f.For) }},
+		Yield: {name: "is asked to give up", do: func(w *world, c *candidate, f Fault) {
+			c.deliver(c.start, engine.Yield{Reason: "asked"})
+		}},
+		HandOver: {name: "is asked to hand over", do: func(w *world, c *candidate, f Fault) {
+			c.deliver(c.start, engine.HandOver{ID: 1, To: w.somebody(f.N)})
+		}},
+
+		Label: {name: "the lock gets a label", do: func(w *world, _ *candidate, _ Fault) { w.server.edit(func(*engine.Record) {}) }},
+		Edit:  {name: "the lock is edited", do: func(w *world, _ *candidate, f Fault) { w.server.edit(w.hand(f.N)) }},
+		Empty: {name: "the lock is emptied", do: func(w *world, _ *candidate, _ Fault) {
 			w.server.edit(func(r *engine.Record) { r.Holder, r.Duration = "", time.Second })
 		}},
-		{m.Delete, func(*candidate) { w.server.delete() }},
-		{m.Pause, func(*candidate) { w.server.edit(func(r *engine.Record) { r.Paused = !r.Paused }) }},
-		{m.Restore, func(*candidate) { w.restore() }},
-		{m.Unfit, (*candidate).fallIll},
-		{m.Yield, func(c *candidate) { c.deliver(c.start, engine.Yield{Reason: "asked"}) }},
-		{m.HandOver, func(c *candidate) { c.deliver(c.start, engine.HandOver{ID: 1, To: w.somebody()}) }},
-		{m.Request, func(*candidate) { w.request() }},
-		{m.Twin, (*candidate).twin},
-		{m.Foreign, func(*candidate) { w.foreign.trouble() }},
-	}
-	total := 0.0
-	for _, k := range kinds {
-		total += k.weight
-	}
-	pick := w.rng.Float64() * total
-	for _, k := range kinds {
-		if pick -= k.weight; pick < 0 {
-			w.result.Faults++
-			if c := w.victim(); c != nil {
-				k.do(c)
-			}
-			return
-		}
+		Delete:   {name: "the lock is deleted", do: func(w *world, _ *candidate, _ Fault) { w.server.delete() }},
+		Recreate: {name: "the lock is deleted and created from a copy", do: (*world).recreate},
+		RollBack: {name: "an old copy of the lock is written", do: (*world).rollBack},
+		Pause: {name: "the election is paused", span: stretch, do: func(w *world, _ *candidate, f Fault) {
+			w.server.edit(func(r *engine.Record) { r.Paused = true })
+			w.after(f.For, func() { w.server.edit(func(r *engine.Record) { r.Paused = false }) })
+		}},
+		Request: {name: "a hand-over is requested on the lock", do: func(w *world, _ *candidate, f Fault) {
+			w.server.edit(func(r *engine.Record) { r.Request = &engine.Request{From: r.Holder, To: w.somebody(f.N)} })
+		}},
+		Restore: {name: "etcd is restored", do: (*world).restore},
+
+		ForeignEnd:    {name: "the foreign candidate ends", span: stretch, do: func(w *world, _ *candidate, f Fault) { w.foreign.end(f) }},
+		ForeignFreeze: {name: "the foreign candidate is frozen", span: stretch, do: func(w *world, _ *candidate, f Fault) { w.foreign.freeze(f) }},
+		ForeignCut:    {name: "the foreign candidate is cut off", span: stretch, do: func(w *world, _ *candidate, f Fault) { w.foreign.cutTill = w.now + f.For }},
 	}
 }
 
-// victim is the leader as often as not: faults of standbys are dull.
-func (w *world) victim() *candidate {
-	for _, c := range w.candidates {
-		if _, _, ok := c.machine.Leads(c.clock()); ok && c.alive && w.rng.IntN(2) == 0 {
-			return c
-		}
+// apply lets a fault happen.
+func (w *world) apply(f Fault) {
+	c := w.whose(f)
+	if c == nil {
+		return
 	}
-	c := w.candidates[w.rng.IntN(len(w.candidates))]
-	if !c.alive {
+	k := &kinds[f.Kind]
+	w.log("FAULT: %s: %s (%v)", c.name(), k.name, f.For.Round(time.Millisecond))
+	w.result.Faults++
+	if k.do != nil {
+		k.do(w, c, f)
+		return
+	}
+	c.armed[k.on] = append(c.armed[k.on], f)
+}
+
+// whose fault it is; nil: of one that is not there.
+func (w *world) whose(f Fault) *candidate {
+	if f.Who == leader {
+		for _, c := range w.candidates {
+			if c.leads() {
+				return c
+			}
+		}
+		f.Who = f.N
+	}
+	c := w.candidates[f.Who%len(w.candidates)]
+	if !c.alive && f.Kind < Label && f.Kind != Outage {
 		return nil
 	}
 	return c
 }
 
 // somebody is a candidate's id, nobody's, or anybody.
-func (w *world) somebody() string {
-	switch n := w.rng.IntN(len(w.candidates) + 2); {
-	case n == 0:
+func (w *world) somebody(n int) string {
+	switch n %= len(w.candidates) + 2; n {
+	case 0:
 		return ""
-	case n == 1:
+	case 1:
 		return "nobody"
 	default:
 		return w.candidates[n-2].id
@@ -115,33 +182,55 @@ func (w *world) somebody() string {
 }
 
 // hand is what a person may do to the lock with an editor.
-func (w *world) hand() func(*engine.Record) {
-	switch w.rng.IntN(3) {
+func (w *world) hand(n int) func(*engine.Record) {
+	switch n % 3 {
 	case 0:
 		return func(r *engine.Record) { r.Duration = time.Second }
 	case 1:
-		name := w.somebody()
+		name := w.somebody(n / 3)
 		return func(r *engine.Record) { r.Holder = name }
 	default:
 		return func(r *engine.Record) { r.Renewed = r.Renewed.Add(time.Second) }
 	}
 }
 
-func (w *world) request() {
-	w.server.edit(func(r *engine.Record) { r.Request = &engine.Request{From: r.Holder, To: w.somebody()} })
-}
-
-func (w *world) breakServer() {
+func (w *world) breakServer(_ *candidate, f Fault) {
 	if w.outage != up {
 		return
 	}
 	w.outage = hanging
-	if w.rng.IntN(2) == 0 {
+	if f.N%2 == 0 {
 		w.outage = failing
 	}
-	w.outageEnd = w.now + w.span(w.ttl)
-	w.log("the API server is away until %.3fs", w.outageEnd.Seconds())
+	w.outageEnd = w.now + f.For
 	w.at(w.outageEnd, func() { w.outage = up })
+}
+
+// recreate is `kubectl replace --force`: the same words in another object.
+func (w *world) recreate(*candidate, Fault) {
+	if w.server.lock == nil {
+		return
+	}
+	rec := *w.server.lock
+	w.server.delete()
+	w.server.create(rec)
+}
+
+// rollBack writes what the lock said before. Who has seen a newer term knows the
+// old copy as one; who has not is deceived like by any forgery: from the moment
+// such a process uses it, nothing is promised until the leases that it may
+// overlap with have run out.
+func (w *world) rollBack(_ *candidate, f Fault) {
+	h := w.server.history
+	if w.server.lock == nil || len(h) < 2 {
+		return
+	}
+	old := *h[max(0, len(h)-2-f.N%8)]
+	if old.UID != w.server.lock.UID {
+		return
+	}
+	w.rolledBack = true
+	w.server.store(old)
 }
 
 // restore takes etcd back in time. Nothing is promised against lost commits:
@@ -149,58 +238,19 @@ func (w *world) breakServer() {
 // process that slept meanwhile, may hit a version that it never saw. A few
 // leases after the last sleeper woke everything holds again, but that terms
 // have fallen.
-func (w *world) restore() {
-	if w.server.restore(1 + w.rng.IntN(4)) {
-		awake := w.now
-		for _, c := range w.candidates {
-			awake = max(awake, c.frozenTill)
-		}
-		w.restored, w.lostUntil = true, awake+3*w.ttl+5*time.Second
+func (w *world) restore(_ *candidate, f Fault) {
+	if w.server.restore(1 + f.N%4) {
 		w.log("etcd is restored to version %s", w.server.version)
+		w.restored = true
+		w.excuse()
 	}
 }
 
-func (c *candidate) freeze(d time.Duration) {
-	c.frozenTill = max(c.frozenTill, c.w.now+d)
-	c.w.log("%s is frozen until %.3fs", c.name(), c.frozenTill.Seconds())
-}
-
-// crash ends the process without a word; the kernel frees its socket. With it
-// ends the app, or goes on: then only the lease protects from it, so the model
-// lets it end.
-func (c *candidate) crash() {
-	c.w.log("%s crashes", c.name())
-	c.alive, c.frozenTill, c.acting = false, 0, 0
-	c.w.after(c.w.span(3*time.Second), c.boot)
-}
-
-func (c *candidate) fallIll() {
-	w, start := c.w, c.start
-	c.deliver(start, engine.Fitness{Reason: "the check failed"})
-	w.after(w.span(5*time.Second), func() { c.deliver(start, engine.Fitness{Fit: true}) })
-}
-
-// twin starts a second process under this one's name, in the same pod (without
-// its socket) or in another pod.
-func (c *candidate) twin() {
-	w := c.w
-	if len(w.candidates) > 5 {
-		return
+// excuse marks the time in which two leaders are not the engine's fault.
+func (w *world) excuse() {
+	awake := w.now
+	for _, c := range w.candidates {
+		awake = max(awake, c.frozenTill, c.deafTill, c.muteTill)
 	}
-	w.born++
-	t := &candidate{w: w, id: c.id, pod: c.pod, nonces: map[string]bool{}, rate: 1, offset: time.Hour}
-	if w.rng.IntN(2) == 0 {
-		t.pod = "pod-twin-" + c.start
-	}
-	w.candidates = append(w.candidates, t)
-	t.boot()
-}
-
-// recover ends what is wrong with the process.
-func (c *candidate) recover() {
-	c.frozenTill = 0
-	if c.alive {
-		c.deliver(c.start, engine.Fitness{Fit: true})
-		c.relist()
-	}
+	w.excusedTill = max(w.excusedTill, awake+3*w.ttl+5*time.Second)
 }

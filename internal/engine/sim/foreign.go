@@ -1,78 +1,149 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
 )
 
-// foreign is a candidate in the manner of client-go's leaderelection: it polls,
-// waits its own duration since it last saw the record change, and acts until
-// its renewals have failed for two thirds of it.
+// foreign is a candidate of another program, on the same lock. It polls, waits
+// its own duration since it last saw the record change, in whole seconds, and
+// writes by resourceVersion.
+//
+// client-go's leaderelection renews until its renewals have failed for two thirds
+// of its duration, counted from the start of the attempt, and then empties the
+// record: it reads it again and writes over whatever it read. 0.5 tries for half
+// of its duration, and releases nothing.
 type foreign struct {
 	w        *world
+	style    style
+	rng      *rand.Rand
 	duration time.Duration
 	seen     engine.Record
 	seenAt   time.Duration
 	leads    bool
-	renewed  time.Duration // when its last renewal was answered
+	deadline time.Duration // when it gives up, as it leads
 	away     bool
+	cutTill  time.Duration
+	frozen   time.Duration
 }
 
-const foreignID = "client-go"
+const (
+	foreignID     = "foreign"
+	longerForeign = 3 * time.Second // its duration is longer than ours by up to that
+)
 
 func newForeign(w *world) *foreign {
-	f := &foreign{w: w, duration: w.ttl + time.Duration(w.rng.IntN(4))*time.Second}
-	w.after(w.span(5*time.Second), f.turn)
+	f := &foreign{w: w, style: w.plan.Mix.Foreign, rng: rand.New(rand.NewPCG(w.plan.Seed, 77))}
+	f.duration = w.ttl + time.Duration(f.rng.Int64N(int64(longerForeign/time.Second)+1))*time.Second
+	w.after(exponential(f.rng, 5*time.Second), f.turn)
 	return f
 }
 
-func (f *foreign) acts() bool {
-	return f.leads && f.w.now < f.renewed+f.duration*2/3
+// tries is how long it goes on trying to renew.
+func (f *foreign) tries() time.Duration {
+	if f.style == old05 {
+		return f.duration / 2
+	}
+	return f.duration * 2 / 3
 }
 
-// trouble makes it end, with or without a release.
-func (f *foreign) trouble() {
-	f.leads = false
-	f.away = true
-	if f.w.rng.IntN(2) == 0 && f.w.server.lock != nil && f.w.server.lock.Holder == foreignID {
-		f.w.server.edit(func(r *engine.Record) { r.Holder, r.Duration = "", time.Second })
+func (f *foreign) pause() time.Duration {
+	if f.style == old05 {
+		return f.duration / 4
 	}
-	f.w.after(f.w.span(10*time.Second), func() { f.away = f.w.calm })
+	return f.duration * 2 / 15
+}
+
+// acts says whether it acts, as far as that is ours to respect (law 17): by its
+// own rules it gives up when its deadline is over. That it goes on during a
+// freeze, and after one until it has looked, is the same among its like.
+func (f *foreign) acts() bool {
+	return f.leads && f.w.now >= f.frozen && f.w.now < f.deadline
+}
+
+// end makes it end, with or without a release, and start again.
+func (f *foreign) end(x Fault) {
+	if x.N%2 == 0 && f.leads && f.style == clientGo {
+		f.release()
+	}
+	f.leads, f.away = false, true
+	f.w.after(x.For, func() { f.away = f.w.calm })
+}
+
+// freeze stops it, and it finds that it has lost the lead only after it woke.
+func (f *foreign) freeze(x Fault) {
+	w := f.w
+	if f.frozen > w.now {
+		return
+	}
+	f.frozen = w.now + x.For
+	if !f.leads || w.now+x.For < f.deadline {
+		return
+	}
+	w.at(f.frozen, func() {
+		f.leads = false
+		if f.style == clientGo {
+			f.release()
+		}
+	})
+}
+
+// release is client-go's: it reads the record and empties it, whoever holds it.
+func (f *foreign) release() {
+	f.w.server.edit(func(r *engine.Record) {
+		r.Holder, r.Duration, r.Renewed = "", time.Second, stamp(f.w.now)
+	})
 }
 
 func (f *foreign) leave() { f.leads, f.away = false, true }
 
-// turn is one round of its loop.
+// turn is one round of its loop: read, judge, write. What it does takes a while
+// on the way to the server, and its write is refused if the lock has changed.
 func (f *foreign) turn() {
 	w := f.w
-	wait := 2 * time.Second
+	wait := f.pause()
 	if !f.leads {
-		wait += w.below(2 * time.Second)
+		wait += time.Duration(f.rng.Int64N(int64(wait)))
+	}
+	if f.leads && w.now >= f.deadline {
+		f.leads = false
 	}
 	w.after(wait, f.turn)
-	if f.away || w.outage != up {
-		return
+	if f.away || w.outage != up || w.now < max(f.cutTill, f.frozen) || w.server.lock == nil {
+		return // without a lock it would create one; the mixes have no deletions
 	}
-	lock := w.server.lock
-	if lock == nil {
-		return // it would create one; the mix has no deletions
+	lock := *w.server.lock
+	if lock.Holder != f.seen.Holder || !lock.Renewed.Equal(f.seen.Renewed) || lock.Transitions != f.seen.Transitions || lock.Duration != f.seen.Duration {
+		f.seen, f.seenAt = lock, w.now
 	}
-	if lock.Holder != f.seen.Holder || !lock.Renewed.Equal(f.seen.Renewed) || lock.Transitions != f.seen.Transitions {
-		f.seen, f.seenAt = *lock, w.now
-	}
-	if lock.Holder != foreignID && lock.Holder != "" && w.now < f.seenAt+max(f.duration, lock.Duration) {
+	if lock.Holder != foreignID && lock.Holder != "" && w.now < f.seenAt+f.duration {
 		f.leads = false
 		return
 	}
+	w.after(exponential(f.rng, 20*time.Millisecond), func() { f.write(lock) })
+}
+
+// write is its compare-and-swap on the version that it read.
+func (f *foreign) write(on engine.Record) {
+	w := f.w
+	if f.away || w.outage != up || w.now < max(f.cutTill, f.frozen) || w.server.lock == nil || w.server.lock.Version != on.Version {
+		return
+	}
 	w.server.edit(func(r *engine.Record) {
-		if r.Holder != foreignID {
+		switch {
+		case r.Holder != foreignID:
 			r.Transitions++
 			r.Acquired = stamp(w.now)
+		case f.style == old05:
+			r.Transitions = 0
 		}
-		r.Holder, r.Duration = foreignID, f.duration
-		r.Renewed = stamp(w.now)
+		r.Holder, r.Duration, r.Renewed = foreignID, f.duration, stamp(w.now)
 	})
-	f.seen, f.seenAt = *w.server.lock, w.now
-	f.leads, f.renewed = true, w.now
+	if !f.leads {
+		w.log("the foreign candidate LEADS")
+	}
+	f.seen, f.seenAt, f.leads = *w.server.lock, w.now, true
+	f.deadline = w.now + f.pause() + f.tries()
 }

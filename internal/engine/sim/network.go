@@ -6,70 +6,123 @@ import (
 	"github.com/leader-elector/leader-elector/internal/engine"
 )
 
+// slot is where a fault of the network waits for what it strikes.
+type slot int
+
+const (
+	onRequest slot = iota
+	onAnswer
+	onNews
+	onList
+	slots
+)
+
+// armedFor is how long such a fault waits at most.
+const armedFor = 20 * time.Second
+
+// struck takes the fault that waits for this, if one does.
+func (c *candidate) struck(on slot) (Fault, bool) {
+	for len(c.armed[on]) > 0 {
+		f := c.armed[on][0]
+		c.armed[on] = c.armed[on][1:]
+		if !c.w.calm && c.w.now < f.At+armedFor {
+			c.w.log("  %s: %s (%v)", c.name(), kinds[f.Kind].name, f.For.Round(time.Millisecond))
+			return f, true
+		}
+	}
+	return Fault{Kind: -1}, false
+}
+
+// call is one request under way.
+type call struct {
+	c        *candidate
+	start    string
+	op       engine.Op
+	do       func() engine.Answer
+	answered bool
+}
+
 // send carries a request to the server and its answer back, or not. The server
 // may carry it out after the client gave it up.
-func (c *candidate) send(op engine.Op, timeout time.Duration, call func() engine.Answer) {
-	w, start := c.w, c.start
+func (c *candidate) send(op engine.Op, timeout time.Duration, do func() engine.Answer) {
+	w := c.w
 	if op <= c.lastOp {
-		w.violate("%s uses the op %d twice", c.name(), op)
+		w.violate(OneRequest, "%s uses the op %d twice", c.name(), op)
 	}
 	c.lastOp = op
 	if c.flights++; c.flights > 1 {
-		w.violate("%s has %d requests under way", c.name(), c.flights)
+		w.violate(OneRequest, "%s has %d requests under way", c.name(), c.flights)
 	}
-	answered := false
-	answer := func(a engine.Answer) {
-		if !answered {
-			answered = true
-			a.Op = op
-			c.deliver(start, a)
-		}
-	}
-	w.after(time.Duration(float64(timeout)/c.rate), func() { answer(engine.Answer{Err: "no answer in time"}) })
+	q := &call{c: c, start: c.start, op: op, do: do}
+	w.after(time.Duration(float64(timeout)/c.rate), func() { q.answer(engine.Answer{Err: "no answer in time"}) })
 	if w.outage == failing {
-		w.after(w.delay(), func() { answer(engine.Answer{Outcome: engine.Refused, Err: "connection refused"}) })
+		w.after(c.delay(), func() { q.answer(engine.Answer{Outcome: engine.Refused, Err: "connection refused"}) })
 		return
 	}
-	if w.chance(w.mix.Loss) {
-		return // it never arrives
+	f, _ := c.struck(onRequest)
+	if f.Kind == LoseRequest || w.now < c.muteTill {
+		return
 	}
-	w.after(w.delay(), func() { c.arrive(call, answer) })
+	late := c.delay()
+	if f.Kind == DelayRequest {
+		late += f.For
+	}
+	w.after(late, func() { q.arrive(f) })
 }
 
 // arrive is the request at the server.
-func (c *candidate) arrive(call func() engine.Answer, answer func(engine.Answer)) {
-	w := c.w
+func (q *call) arrive(f Fault) {
+	c, w := q.c, q.c.w
 	if w.outage == hanging {
-		w.at(w.outageEnd+w.span(100*time.Millisecond), func() { c.arrive(call, answer) })
+		w.at(w.outageEnd+c.delay(), func() { q.arrive(f) })
 		return
 	}
-	if w.chance(w.mix.Throttle) {
-		after := time.Duration(w.rng.IntN(4)) * time.Second
-		w.after(w.delay(), func() { answer(engine.Answer{Outcome: engine.Refused, RetryAfter: after, Err: "429"}) })
-		return
-	}
-	a := call()
 	switch {
-	case w.chance(w.mix.Loss):
-		// It was carried out, and the answer is lost.
-	case w.chance(w.mix.Garble):
-		w.after(w.delay(), func() { answer(engine.Answer{Err: "broken body"}) })
-	case a.Outcome == engine.OK && w.chance(w.mix.Garble):
-		// A proxy repeated the write: the answer is a conflict with itself.
-		w.after(w.delay(), func() { answer(engine.Answer{Outcome: engine.Conflict}) })
-	default:
-		w.after(w.delay(), func() { answer(a) })
+	case f.Kind == Throttle:
+		q.back(c.delay(), engine.Answer{Outcome: engine.Refused, RetryAfter: time.Duration(f.N%4) * time.Second, Err: "429"})
+		return
+	case f.Kind == ServerError && f.N%2 == 0:
+		q.back(c.delay(), engine.Answer{Err: "500"})
+		return
+	}
+	a := q.do()
+	if f.Kind == ServerError {
+		a = engine.Answer{Err: "500 after the commit"}
+	}
+	late := c.delay()
+	switch hit, _ := c.struck(onAnswer); hit.Kind {
+	case LoseAnswer:
+		return
+	case DelayAnswer:
+		late += hit.For
+	case BreakAnswer:
+		a = engine.Answer{Err: "broken body"}
+	case Echo:
+		if a.Outcome == engine.OK {
+			a = engine.Answer{Outcome: engine.Conflict}
+		}
+	}
+	q.back(late, a)
+}
+
+// back sends the answer, unless nothing comes back now.
+func (q *call) back(late time.Duration, a engine.Answer) {
+	if q.c.w.now < q.c.deafTill {
+		return
+	}
+	q.c.w.after(late, func() { q.answer(a) })
+}
+
+func (q *call) answer(a engine.Answer) {
+	if !q.answered {
+		q.answered = true
+		a.Op = q.op
+		q.c.deliver(q.start, a)
 	}
 }
 
-// delay of one way through the network; with the mix, now and then a long one.
-func (w *world) delay() time.Duration {
-	d := time.Millisecond + w.span(4*time.Millisecond)
-	if w.chance(w.mix.Late) {
-		d += w.span(3 * time.Second)
-	}
-	return d
-}
+// delay of one way through the network, when nothing is wrong with it.
+func (c *candidate) delay() time.Duration { return time.Millisecond + c.span(4*time.Millisecond) }
 
 // watched sends news down the watch, behind all that was sent before.
 func (c *candidate) watched(o engine.Observation) {
@@ -77,16 +130,24 @@ func (c *candidate) watched(o engine.Observation) {
 	if c.watchDown || !c.alive {
 		return
 	}
-	if w.chance(w.mix.WatchCut) {
+	f, _ := c.struck(onNews)
+	switch {
+	case f.Kind == WatchGap || w.now < c.deafTill:
 		c.watchDown = true // silently: only a relist brings news again
-		w.after(w.span(10*time.Second), func() {
+		w.at(max(w.now+f.For, c.deafTill)+c.delay(), func() {
 			if c.start == start && c.watchDown {
 				c.relist()
 			}
 		})
 		return
+	case f.Kind == Disorder:
+		w.after(f.For, func() { c.deliver(start, o) })
+		c.relist()
+		return
+	case f.Kind == DelayWatch:
+		c.watchTill = max(c.watchTill, w.now+f.For)
 	}
-	c.watchTill = max(c.watchTill, w.now+w.delay())
+	c.watchTill = max(c.watchTill, w.now+c.delay())
 	w.at(c.watchTill, func() { c.deliver(start, o) })
 }
 
@@ -94,15 +155,24 @@ func (c *candidate) watched(o engine.Observation) {
 // that changes from now on.
 func (c *candidate) relist() {
 	w, start := c.w, c.start
+	if away := max(c.muteTill, c.deafTill, w.outageEnd); w.now < away && !w.calm {
+		c.watchDown = true
+		w.at(away+c.delay(), func() {
+			if c.start == start && c.watchDown {
+				c.relist()
+			}
+		})
+		return
+	}
 	c.watchDown = false
 	o := engine.Observation{Deleted: true}
 	if w.server.lock != nil {
 		o = engine.Observation{Record: *w.server.lock}
 	}
-	if n := len(w.server.history); n > 1 && w.chance(w.mix.StaleList) {
-		o = engine.Observation{Record: *w.server.history[max(0, n-1-w.rng.IntN(5))]}
+	if f, _ := c.struck(onList); f.Kind == StaleList && len(w.server.history) > 1 {
+		o = engine.Observation{Record: *w.server.history[max(0, len(w.server.history)-1-f.N%5)]}
 	}
-	c.watchTill = max(c.watchTill, w.now+w.delay())
+	c.watchTill = max(c.watchTill, w.now+c.delay())
 	w.at(c.watchTill, func() {
 		c.deliver(start, engine.Watching{OK: true})
 		c.deliver(start, o)

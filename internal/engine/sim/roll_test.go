@@ -11,7 +11,7 @@ var rollFlag = flag.Uint64("roll", 0, "the seed of the roll that TestReplayRoll 
 // Law 18: through both rolls, in every order of starting, stopping and crashing,
 // one leads at most, and in the end one does.
 func TestTwoRollsFrom05ToLeasesHaveOneLeaderAtMost(t *testing.T) {
-	n := 10 * seeds(t)
+	n := uint64(schedules(t)) / 2
 	var leads, steps int
 	var by [3]int
 	gaps := map[bool]time.Duration{}

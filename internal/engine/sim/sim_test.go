@@ -1,14 +1,17 @@
 package sim
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
@@ -16,60 +19,135 @@ var (
 	mixFlag  = flag.String("mix", "", "of the schedule that TestReplay plays")
 )
 
-// seeds is how many schedules of each mix are played: SIM_SEEDS, or few enough
-// for every test run.
-func seeds(t *testing.T) uint64 {
-	if s := os.Getenv("SIM_SEEDS"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("SIM_SEEDS=%q: %v", s, err)
+// schedules is how many are played over all mixes: SIM_N, or few enough for
+// every test run.
+func schedules(t *testing.T) int {
+	if s := os.Getenv("SIM_N"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			t.Fatalf("SIM_N=%q: not a number of schedules", s)
 		}
 		return n
 	}
 	if testing.Short() {
-		return 50
+		return 50 * len(Mixes)
 	}
-	return 300
+	return 5000
 }
 
+// tally is what the schedules of one mix showed.
+type tally struct {
+	schedules, leads, faults, steps int
+	slowest                         time.Duration
+}
+
+// No schedule of any mix breaks an invariant. The schedules are numbered: number
+// i is of the mix i modulo the mixes, so that all of them are played evenly.
 func TestSchedules(t *testing.T) {
-	n := seeds(t)
-	for _, mix := range Mixes {
-		t.Run(mix.Name, func(t *testing.T) {
-			t.Parallel()
-			var next, leads, faults, steps atomic.Uint64
-			var work sync.WaitGroup
-			for range runtime.GOMAXPROCS(0) {
-				work.Go(func() {
-					for {
-						seed := next.Add(1)
-						if seed > n || t.Failed() {
-							return
-						}
-						r := Run(seed, Options{Mix: mix})
-						leads.Add(uint64(r.Leads))
-						faults.Add(uint64(r.Faults))
-						steps.Add(uint64(r.Steps))
-						if r.Violation != "" {
-							t.Errorf("seed %d: %s\nreplay: go test ./internal/engine/sim -run TestReplay -seed=%d -mix=%s -v", seed, r.Violation, seed, mix.Name)
-						}
-					}
-				})
+	n := schedules(t)
+	began, cores := time.Now(), runtime.GOMAXPROCS(0)
+	var lock sync.Mutex
+	var next, broken int
+	var violation string
+	tallies := make([]tally, len(Mixes))
+	var work sync.WaitGroup
+	for range cores {
+		work.Go(func() {
+			for {
+				lock.Lock()
+				i := next
+				next++
+				if i > 0 && i%(100_000) == 0 {
+					fmt.Fprintf(os.Stderr, "%d of %d schedules, %.0f s\n", i, n, time.Since(began).Seconds())
+				}
+				stop := i >= n || violation != ""
+				lock.Unlock()
+				if stop {
+					return
+				}
+				r := Draw(seedOf(i), Mixes[i%len(Mixes)]).Play(false)
+				lock.Lock()
+				tallies[i%len(Mixes)].add(r)
+				if r.Violation != "" && (violation == "" || i < broken) {
+					broken, violation = i, r.Violation
+				}
+				lock.Unlock()
 			}
-			work.Wait()
-			if leads.Load() < n/2 {
-				t.Errorf("only %d leads in %d schedules: the mix plays nothing", leads.Load(), n)
-			}
-			t.Logf("%d schedules, %d leads, %d faults, %d steps", n, leads.Load(), faults.Load(), steps.Load())
 		})
 	}
+	work.Wait()
+	if violation != "" {
+		t.Fatalf("schedule %d of %d: %s\n%s", broken+1, n, violation, replay(Draw(seedOf(broken), Mixes[broken%len(Mixes)])))
+	}
+	var sum tally
+	for i, s := range tallies {
+		t.Logf("%-16s %6d schedules %8d leads %9d faults %11d steps, then led after %v at most", Mixes[i].Name, s.schedules, s.leads, s.faults, s.steps, s.slowest.Round(time.Millisecond))
+		if s.leads < s.schedules/2 {
+			t.Errorf("only %d leads in %d schedules of the mix %q: it plays nothing", s.leads, s.schedules, Mixes[i].Name)
+		}
+		sum.schedules += s.schedules
+		sum.faults += s.faults
+		sum.leads += s.leads
+	}
+	took := time.Since(began)
+	t.Logf("%d schedules of %v, %d faults, %d leads, no violation; %.0f schedules per second and core (%d cores, %v)", sum.schedules, length, sum.faults, sum.leads,
+		float64(sum.schedules)/took.Seconds()/float64(cores), cores, took.Round(time.Second))
+}
+
+func seedOf(i int) uint64 { return uint64(i/len(Mixes)) + 1 }
+
+func (s *tally) add(r Result) {
+	s.schedules++
+	s.leads += r.Leads
+	s.faults += r.Faults
+	s.steps += r.Steps
+	s.slowest = max(s.slowest, r.Led)
+}
+
+// replay says how to see the schedule, and what is left of it when all that it
+// does not need is taken away.
+func replay(p Plan) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "replay: make sim SEED=%d MIX=%q\n", p.Seed, p.Mix.Name)
+	short, r := Shrink(p)
+	fmt.Fprintf(&s, "shrunk from %d faults to %d: %v", len(p.Faults), len(short.Faults), short)
+	fmt.Fprintf(&s, "  %s\n", r.Violation)
+	return s.String()
 }
 
 func TestTheSameSeedIsTheSameSchedule(t *testing.T) {
 	for _, mix := range Mixes {
-		a, b := Run(7, Options{Mix: mix, Trace: true}), Run(7, Options{Mix: mix, Trace: true})
+		a, b := Draw(7, mix).Play(true), Draw(7, mix).Play(true)
 		if fmt.Sprint(a) != fmt.Sprint(b) {
 			t.Errorf("mix %s: two runs of seed 7 differ", mix.Name)
+		}
+	}
+}
+
+// A fault that is taken away leaves the rest of the schedule as it was, or
+// nothing could be shrunk.
+func TestASchedulePlaysItsFaultsInOrderAndNoOthers(t *testing.T) {
+	for _, mix := range Mixes {
+		p := Draw(3, mix)
+		if !slices.IsSortedFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) }) {
+			t.Errorf("mix %s: the faults are out of order", mix.Name)
+		}
+		if n := len(p.Faults); n < 30 || n > 100 {
+			t.Errorf("mix %s: %d faults in a schedule; about 60 were meant", mix.Name, n)
+		}
+		p.Faults = nil
+		if r := p.Play(false); r.Faults != 0 || r.Violation != "" {
+			t.Errorf("mix %s without its faults: %d faults, %q", mix.Name, r.Faults, r.Violation)
+		}
+	}
+}
+
+// Every kind of fault is drawn in some mix.
+func TestEveryKindOfFaultIsPlayed(t *testing.T) {
+	for k := range kinds {
+		played := slices.ContainsFunc(Mixes, func(m Mix) bool { return m.Weights[Kind(k)] > 0 })
+		if !played || kinds[k].name == "" {
+			t.Errorf("kind %d %q is in no mix", k, kinds[k].name)
 		}
 	}
 }
@@ -79,17 +157,19 @@ func TestReplay(t *testing.T) {
 		t.Log("give -seed and -mix to see a schedule")
 		return
 	}
-	for _, mix := range Mixes {
-		if mix.Name == *mixFlag {
-			r := Run(*seedFlag, Options{Mix: mix, Trace: true})
-			for _, line := range r.Trace {
-				t.Log(line)
-			}
-			if r.Violation != "" {
-				t.Error(r.Violation)
-			}
-			return
-		}
+	i := slices.IndexFunc(Mixes, func(m Mix) bool { return m.Name == *mixFlag })
+	if i < 0 {
+		t.Fatalf("there is no mix %q", *mixFlag)
 	}
-	t.Fatalf("there is no mix %q", *mixFlag)
+	p := Draw(*seedFlag, Mixes[i])
+	short, r := Shrink(p)
+	if r.Violation != "" {
+		t.Logf("shrunk from %d faults to %d:\n%v", len(p.Faults), len(short.Faults), short)
+	}
+	for _, line := range short.Play(true).Trace {
+		t.Log(line)
+	}
+	if r.Violation != "" {
+		t.Error(r.Violation)
+	}
 }

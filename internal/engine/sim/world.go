@@ -4,56 +4,50 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
 )
 
-// Options of a schedule.
-type Options struct {
-	Mix   Mix
-	Trace bool // keep the whole dialogue
-}
-
 // Result is what a schedule showed.
 type Result struct {
-	Violation string // empty: every law held
-	Leads     int    // leaderships that began
+	Broken    Invariant // meaningful with a Violation
+	Violation string    // empty: every invariant held
+	When      time.Duration
+	Leads     int // leaderships that began
 	Faults    int
 	Steps     int
+	Led       time.Duration // after the last fault, until somebody led
 	Trace     []string
 }
 
-// length of a schedule, and of the quiet time after it in which somebody has
-// to lead.
-const (
-	length = 120 * time.Second
-	quiet  = 80 * time.Second
-)
-
-// world is one schedule. Its time is the true time, which no candidate sees.
+// world is one schedule as it is played. Its time is the true time, which no
+// candidate sees.
 type world struct {
-	rng    *rand.Rand
-	mix    Mix
+	plan   Plan
+	rng    *rand.Rand // of the server; each candidate has its own
 	trace  bool
 	now    time.Duration
 	queue  queue
 	seq    int
 	result Result
 
-	server     server
-	outage     outage
-	outageEnd  time.Duration
-	candidates []*candidate
-	foreign    *foreign
-	ttl        time.Duration
-	born       int
-	topTerm    engine.Term
-	restored   bool          // terms may fall, also once after lostUntil
-	lostUntil  time.Duration // until then, etcd's lost commits excuse two leaders
-	sockets    map[string]*candidate
-	calm       bool // faults have ended
+	server      server
+	outage      outage
+	outageEnd   time.Duration
+	candidates  []*candidate
+	ghosts      []ghost
+	starts      map[string]*candidate // of every process that ever was
+	sockets     map[string]*candidate
+	foreign     *foreign
+	ttl         time.Duration
+	born        int
+	topTerm     engine.Term
+	rolledBack  bool
+	restored    bool          // terms may fall, also once after excusedTill
+	excusedTill time.Duration // until then, two leaders are not the engine's fault
+	calm        bool          // faults have ended
+	led         bool          // somebody has led since
 }
 
 type outage int
@@ -86,35 +80,39 @@ func (q *queue) Pop() any {
 	return x
 }
 
-// Run plays the schedule of a seed.
-func Run(seed uint64, opt Options) Result {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 4711)), mix: opt.Mix, trace: opt.Trace}
+// Play plays a schedule; with trace it keeps the whole dialogue.
+func (p Plan) Play(trace bool) Result {
+	w := &world{plan: p, rng: rand.New(rand.NewPCG(p.Seed, 1504)), trace: trace, ttl: p.TTL}
 	w.server.changed = w.announce
-	w.sockets = map[string]*candidate{}
 	w.server.version = 100
-	w.ttl = time.Duration(4+w.rng.IntN(9)) * time.Second
-	for i := range 2 + w.rng.IntN(3) {
-		w.join(fmt.Sprintf("%c", 'a'+i))
-	}
-	if w.mix.Foreign > 0 {
+	w.sockets, w.starts = map[string]*candidate{}, map[string]*candidate{}
+	if p.Mix.Foreign != noForeign {
 		w.foreign = newForeign(w)
 	}
-	w.after(w.span(time.Second), w.fault)
+	for i := range p.Pods {
+		w.join(fmt.Sprintf("%c", 'a'+i))
+	}
+	for _, f := range p.Faults {
+		w.at(f.At, func() { w.apply(f) })
+	}
+	w.at(length, w.becalm)
+	end := length + w.bound()
 	for len(w.queue) > 0 && w.result.Violation == "" {
 		h := heap.Pop(&w.queue).(happening)
-		if h.at > length && !w.calm {
-			w.becalm()
-		}
-		if h.at > length+quiet {
+		if h.at > end {
 			break
 		}
 		w.now = h.at
 		h.do()
 		w.checkExclusion()
 		w.result.Steps++
+		if w.calm && w.led {
+			break
+		}
 	}
-	if w.result.Violation == "" {
-		w.checkLiveness()
+	if w.result.Violation == "" && !w.led {
+		w.now = end
+		w.violate(Liveness, "nobody leads, %v after the last fault", w.bound())
 	}
 	return w.result
 }
@@ -126,25 +124,9 @@ func (w *world) at(t time.Duration, do func()) {
 
 func (w *world) after(d time.Duration, do func()) { w.at(w.now+d, do) }
 
-// span is a random span around mean, seldom much longer.
-func (w *world) span(mean time.Duration) time.Duration {
-	return time.Duration(w.rng.ExpFloat64() * float64(mean))
-}
-
-// chance says whether something of that probability happens now. Nothing bad
-// happens once the world is calm.
-func (w *world) chance(p float64) bool { return !w.calm && w.rng.Float64() < p }
-
 func (w *world) log(format string, args ...any) {
 	if w.trace {
 		w.result.Trace = append(w.result.Trace, fmt.Sprintf("%9.3fs ", w.now.Seconds())+fmt.Sprintf(format, args...))
-	}
-}
-
-func (w *world) violate(format string, args ...any) {
-	if w.result.Violation == "" {
-		w.result.Violation = fmt.Sprintf("at %.3fs: ", w.now.Seconds()) + fmt.Sprintf(format, args...)
-		w.log("VIOLATION %s", w.result.Violation)
 	}
 }
 
@@ -160,42 +142,11 @@ func (w *world) announce(o engine.Observation) {
 	}
 }
 
-// checkExclusion is the law of laws: at no instant may two candidates act.
-func (w *world) checkExclusion() {
-	var acting []string
-	for _, c := range w.candidates {
-		if _, _, ok := c.machine.Leads(c.clock()); ok && c.alive {
-			acting = append(acting, c.name())
-		}
-	}
-	if w.foreign != nil && w.foreign.acts() {
-		acting = append(acting, "foreign")
-	}
-	if len(acting) > 1 && w.now > w.lostUntil {
-		w.violate("%s may act at once", strings.Join(acting, " and "))
-	}
-}
-
-// checkLiveness says whether a lead was found after all faults ended.
-func (w *world) checkLiveness() {
-	if w.foreign != nil && w.foreign.acts() {
-		return
-	}
-	for _, c := range w.candidates {
-		if _, _, ok := c.machine.Leads(c.clock()); ok && c.alive {
-			return
-		}
-	}
-	w.now = length + quiet
-	w.violate("nobody leads, %v after the last fault", quiet)
-}
-
 // becalm ends every fault: what is frozen wakes, what is unfit gets well.
 func (w *world) becalm() {
 	w.calm = true
-	w.now = length
 	w.log("all faults end")
-	w.outage = up
+	w.outage, w.outageEnd = up, w.now
 	w.server.edit(func(r *engine.Record) { r.Paused, r.Request = false, nil })
 	for _, c := range w.candidates {
 		c.recover()
@@ -228,6 +179,3 @@ func describe(r *engine.Record) string {
 	}
 	return s
 }
-
-// below is a random span shorter than d.
-func (w *world) below(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d))) }
