@@ -22,6 +22,22 @@ func TestLaw11_MyOwnDeadPredecessorIsFollowedAtOnce(t *testing.T) {
 	}
 }
 
+// The app that my dead predecessor left behind may act for as long as it knew
+// to. If I cannot lead any more when the lock is mine, I cannot stop it either,
+// so the lease runs out (found by the simulation: see TestFound).
+func TestLaw11_APredecessorsLeadIsNotReleasedByWhoNeverLed(t *testing.T) {
+	s := before(t, ofMyPod("pod-1"), inPod)
+	s.pass(s.trip + time.Millisecond)
+	s.swapsAt(trip, "the predecessor is dead")
+	s.step(engine.Fitness{Reason: "the check failed"})
+	s.mark()
+	s.pass(time.Minute)
+	none[engine.Swap](s, "its app may act still")
+	s.step(engine.Stop{})
+	s.pass(time.Second)
+	last[engine.Finished](s)
+}
+
 func TestLaw11_AnybodyElseWithMyNameIsWaitedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		rec    engine.Record
@@ -306,4 +322,21 @@ func TestLaw12_ATermAboveTheVersionIsMadeUp(t *testing.T) {
 	s.put(released("b", func(r *engine.Record) { r.Seal.Term = engine.Term(s.version) }))
 	s.pass(time.Second)
 	s.leads(true, "a real release followed")
+}
+
+func TestLaw12_OlderNewsUnmasksAnOldCopy(t *testing.T) {
+	s := waiting(t)
+	s.pass(trip)
+	s.blind = true
+	s.put(sealed("b", func(r *engine.Record) { r.Seal.Term = 40 }))
+	between := *s.lock
+	s.term = 0 // what follows is an old copy
+	s.put(released("a", func(r *engine.Record) { r.Seal.To = "you" }))
+	s.step(engine.Observation{Record: *s.lock})
+	known := s.at
+	s.pass(100 * time.Millisecond) // it holds off for the acceptor
+	s.mark()
+	s.step(engine.Observation{Record: between})
+	s.pass(time.Minute)
+	s.swapsAt(known+ttl, "b may act still")
 }

@@ -308,3 +308,21 @@ func TestLaw05_OurReleaseThatSomebodyEmptiesAgainIsNotFree(t *testing.T) {
 	s.pass(ttl - trip)
 	none[engine.Swap](s, "the duration is not the sealed one")
 }
+
+// News that comes out of order tells of a lease all the same.
+func TestLaw04_TheDurationInOlderNewsCountsToo(t *testing.T) {
+	s := waiting(t)
+	s.pass(trip)
+	s.blind = true
+	s.put(foreign("x"))
+	older := *s.lock
+	older.Duration = 2 * ttl
+	s.put(engine.Record{})
+	s.step(engine.Observation{Record: *s.lock})
+	known := s.at
+	s.pass(ttl / 2)
+	s.mark()
+	s.step(engine.Observation{Record: older})
+	s.pass(time.Minute)
+	s.swapsAt(known+2*ttl+engine.ForeignSlack, "x, who was there before, may act still")
+}

@@ -7,7 +7,7 @@ import (
 
 // begin makes this candidate the leader, by a confirmed acquisition. One that
 // may not lead any more (it is stopping, say) only holds the lock and gives it
-// back.
+// back, or lets it run out where its predecessor's app may act by it.
 func (m *Machine) begin(term Term, trust Trust) {
 	m.answerOffer("this candidate took the lead again")
 	m.heir, m.orderly = "", false
@@ -174,6 +174,11 @@ func (m *Machine) renewal() Record {
 // that it replaces (law 12).
 func (m *Machine) acquire() {
 	old := &m.lock.rec
+	if m.predecessor(old) && old.Holder != "" {
+		// My dead predecessor's app may act still. Unless I come to lead, and so
+		// can stop it, nothing of this is released (law 9).
+		m.app = app{state: appUnknown, term: old.Seal.Term}
+	}
 	put := Record{
 		Holder:      m.cfg.ID,
 		Duration:    m.cfg.TTL,

@@ -80,6 +80,7 @@ func (m *Machine) learn(rec Record, from source, floor Version) {
 		return
 	}
 	if rec.Version < m.lock.newest {
+		m.recall(&rec)
 		return // a lagging cache, or an answer that newer news overtook
 	}
 	if m.lock.present && rec.Version == m.lock.rec.Version && rec.UID == m.lock.rec.UID {
@@ -88,6 +89,25 @@ func (m *Machine) learn(rec Record, from source, floor Version) {
 	m.keep(rec)
 	m.confirm()
 	m.judge()
+}
+
+// recall takes from older news what it tells of those who may still act: how
+// long their leases are (law 4), and that there was a higher term, so that what
+// is known is an old copy (law 12).
+func (m *Machine) recall(rec *Record) {
+	k := &m.lock
+	k.longest = max(k.longest, rec.Duration)
+	if !k.rec.sealed() && rec.foreign() {
+		k.slack = true
+	}
+	if !rec.sealed() || rec.Seal.Term <= k.highest {
+		return
+	}
+	k.highest = rec.Seal.Term
+	if k.present && k.rec.Seal != nil && k.rec.Seal.Term < k.highest && !k.rec.old {
+		k.rec.old = true
+		m.judge()
+	}
 }
 
 // keep makes rec what is known, and starts patience with it.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
@@ -234,6 +235,7 @@ func (c *candidate) stopApp(term engine.Term) {
 	w.after(c.slow+c.span(time.Millisecond), func() {
 		if c.start == start && c.acting == term {
 			c.acting = 0
+			w.ghosts = slices.DeleteFunc(w.ghosts, func(g ghost) bool { return g.pod == c.pod }) // it is this app
 		}
 		c.deliver(start, engine.Stopped{Term: term, Confirmed: true})
 	})

@@ -27,6 +27,7 @@ type foreign struct {
 	away     bool
 	cutTill  time.Duration
 	frozen   time.Duration
+	robbed   bool // it has emptied another's record, and acts by that now
 }
 
 const (
@@ -58,9 +59,10 @@ func (f *foreign) pause() time.Duration {
 
 // acts says whether it acts, as far as that is ours to respect (law 17): by its
 // own rules it gives up when its deadline is over. That it goes on during a
-// freeze, and after one until it has looked, is the same among its like.
+// freeze, empties its successor's record when it wakes, and takes the lead by
+// that, is the same among its like.
 func (f *foreign) acts() bool {
-	return f.leads && f.w.now >= f.frozen && f.w.now < f.deadline
+	return f.leads && !f.robbed && f.w.now >= f.frozen && f.w.now < f.deadline
 }
 
 // end makes it end, with or without a release, and start again.
@@ -85,6 +87,7 @@ func (f *foreign) freeze(x Fault) {
 	w.at(f.frozen, func() {
 		f.leads = false
 		if f.style == clientGo {
+			f.robbed = w.server.lock != nil && w.server.lock.Holder != foreignID
 			f.release()
 		}
 	})
@@ -118,9 +121,11 @@ func (f *foreign) turn() {
 	if lock.Holder != f.seen.Holder || !lock.Renewed.Equal(f.seen.Renewed) || lock.Transitions != f.seen.Transitions || lock.Duration != f.seen.Duration {
 		f.seen, f.seenAt = lock, w.now
 	}
-	if lock.Holder != foreignID && lock.Holder != "" && w.now < f.seenAt+f.duration {
-		f.leads = false
-		return
+	if lock.Holder != foreignID && lock.Holder != "" {
+		f.leads, f.robbed = false, false
+		if w.now < f.seenAt+f.duration {
+			return
+		}
 	}
 	w.after(exponential(f.rng, 20*time.Millisecond), func() { f.write(lock) })
 }

@@ -46,7 +46,7 @@ var Mixes = []Mix{
 	{Name: "cut", Drift: drift, Weights: with(network, 0.5, map[Kind]float64{Cut: 2, CutRequests: 2, CutAnswers: 2, DelayRequest: 2, Stop: 1})},
 	{Name: "frozen", Drift: drift, Weights: with(network, 0.5, map[Kind]float64{Freeze: 6, Crash: 1})},
 	{Name: "suspended", Drift: drift, Weights: with(network, 0.5, map[Kind]float64{Suspend: 4, Freeze: 2, Stop: 1})},
-	{Name: "crashes", Drift: drift, SlowApp: 0.3, Weights: with(network, 0.5, map[Kind]float64{Crash: 3, CrashAlone: 3})},
+	{Name: "crashes", Drift: drift, SlowApp: 0.3, Weights: with(network, 0.5, map[Kind]float64{Crash: 3, CrashAlone: 5, Unfit: 2, Stop: 2, DelayAnswer: 3})},
 	{Name: "stops", Drift: drift, SlowApp: 0.5, Weights: with(network, 1, map[Kind]float64{Stop: 6, Mute: 1, CutAnswers: 1})},
 	{Name: "outages", Drift: drift, Weights: with(network, 0.5, map[Kind]float64{Outage: 4, Throttle: 2, ServerError: 2, Freeze: 1})},
 	{Name: "deletions", Drift: drift, Weights: with(network, 1, map[Kind]float64{Delete: 2, Recreate: 2, Freeze: 2, Crash: 1, CutAnswers: 1})},

@@ -164,7 +164,7 @@ func (c *candidate) checkLost(now engine.Now, before engine.Term, ev engine.Even
 // checkLead holds a begin or an extension of trust against what was confirmed.
 func (c *candidate) checkLead(a engine.Lead) {
 	w := c.w
-	if a.Term <= c.ended {
+	if a.Term <= c.ended && !w.restored {
 		w.violate(LostIsFinal, "%s takes up term %s again, which ended", c.name(), a.Term)
 	}
 	if a.Begin && a.Term <= w.topTerm && !w.restored {
@@ -175,7 +175,12 @@ func (c *candidate) checkLead(a engine.Lead) {
 	}
 	if a.Begin {
 		w.topTerm = a.Term
-		w.restored = w.restored && w.now <= w.excusedTill
+		if w.restored && w.now > w.excusedTill {
+			w.restored = false
+			for _, other := range w.candidates {
+				other.highest, other.ended = 0, 0
+			}
+		}
 	}
 	if w.calm && !w.led {
 		w.led, w.result.Led = true, w.now-length
@@ -228,7 +233,7 @@ func (c *candidate) checkTakeover(boot time.Duration, on *engine.Record) {
 	if c.foreign || isForeign(on) {
 		patience += engine.ForeignSlack
 	}
-	if intact(on) && on.Seal.Term >= c.highest && w.now > w.excusedTill {
+	if intact(on) && on.Seal.Term >= c.highest {
 		free := c.free(on, waited)
 		if free && w.rolledBack && on.Seal.Term < w.topTerm {
 			w.log("%s is deceived by an old copy", c.name())
@@ -241,7 +246,7 @@ func (c *candidate) checkTakeover(boot time.Duration, on *engine.Record) {
 			patience = on.Duration
 		}
 	}
-	if waited >= patience || w.restored {
+	if waited >= patience || w.restored || w.now <= w.excusedTill {
 		return
 	}
 	which := Patience
