@@ -306,7 +306,9 @@ func TestLaw12_AnOldCopyIsNoReleaseOfOurs(t *testing.T) {
 	s.mark()
 	written := s.at
 	old.Seal.Lock, old.Seal.Nonce = "uid-1", "a1-1"
-	s.edit(func(r *engine.Record) { r.Holder, r.Seal, r.Renewed, r.Acquired = old.Holder, old.Seal, old.Renewed, old.Acquired })
+	s.edit(func(r *engine.Record) {
+		r.Holder, r.Seal, r.Renewed, r.Acquired = old.Holder, old.Seal, old.Renewed, old.Acquired
+	})
 	s.pass(time.Minute)
 	s.swapsAt(written+time.Millisecond+ttl, "b may act still, whatever the copy says")
 }
