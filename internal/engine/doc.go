@@ -40,7 +40,8 @@
 //
 //  11. My name is not me; my pod's socket is.
 //
-//  12. Terms only rise. A version that falls means that etcd was restored.
+//  12. Terms only rise. A version that falls means that etcd was restored; a
+//     term that falls, that somebody wrote an old copy of the lock.
 //
 //  13. An unfit candidate does not lead.
 //

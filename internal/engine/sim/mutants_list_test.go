@@ -144,6 +144,18 @@ var mutants = []mutant{
 	{name: "after a restore a release is free", law: "12", edits: []edit{
 		{"learn.go", "m.restoredTill = m.now.Boot + ", "m.restoredTill = 0 * "},
 	}},
+	{name: "an old copy counts", law: "12", world: true, edits: []edit{
+		{"learn.go", "rec.old = rec.Seal != nil && rec.Seal.Term < k.highest", "rec.old = false"},
+	}},
+	{name: "older news is not heard", law: "4, 12", edits: []edit{
+		{"learn.go", "\t\tm.recall(&rec)\n", ""},
+	}},
+	{name: "a term above the version is believed", law: "12", edits: []edit{
+		{"record.go", "Version(s.Term) < r.Version &&", "true &&"},
+	}},
+	{name: "who never led releases a predecessor's lead", law: "9, 11", edits: []edit{
+		{"lead.go", "if m.predecessor(old) && old.Holder != \"\" {", "if false {"},
+	}},
 	{name: "the unfit campaign", law: "13", edits: []edit{
 		{"lead.go", "return m.unfit == \"\" && !m.stopping && !m.yielding", "return !m.stopping && !m.yielding"},
 	}},

@@ -1,19 +1,19 @@
 package sim
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 )
 
@@ -32,31 +32,26 @@ type mutant struct {
 
 type edit struct{ file, old, new string }
 
-// TestMutants breaks one law after another in a copy of this module and runs
-// the tests of the laws, and the simulation where it has to see that law. A
+// TestMutants breaks one law after another, by source that `go test -overlay`
+// lays over the engine's, and runs the tests of the laws and the simulation. A
 // mutant that survives both is a law that no test keeps. MUTANTS=1 plays all,
-// MUTANTS=word those with the word in their names; SIM_SEEDS is how many
-// schedules of each mix are played.
+// MUTANTS=word those with the word in their names; SIM_N is how many schedules
+// are played at most, and MUTANTS_OUT the page whose table is written.
 func TestMutants(t *testing.T) {
 	want := os.Getenv("MUTANTS")
 	if want == "" {
 		t.Skip("MUTANTS=1 plays them; it takes some minutes")
 	}
-	seeds := os.Getenv("SIM_SEEDS")
-	if seeds == "" {
-		seeds = "1500"
-	}
-	var table bytes.Buffer
-	rows := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(rows, "mutant\tlaw\tkilled by a law's test\tkilled by the simulation")
-	scratch := scratchModule(t)
+	n := cmp.Or(os.Getenv("SIM_N"), "20000")
+	var rows []string
 	for _, m := range mutants {
 		if want != "1" && !strings.Contains(m.name, want) {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
-			byLaw, bySim := m.play(t, scratch, seeds)
-			fmt.Fprintf(rows, "%s\t%s\t%s\t%s\n", m.name, m.law, orDash(byLaw), orDash(bySim))
+			byLaw, bySim := m.play(t, n)
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", m.name, m.law, cmp.Or(byLaw, "-"), cmp.Or(bySim, "-")))
+			t.Log(rows[len(rows)-1])
 			switch {
 			case byLaw == "" && !m.blind:
 				t.Error("no law's test kills it")
@@ -65,56 +60,83 @@ func TestMutants(t *testing.T) {
 			}
 		})
 	}
-	rows.Flush()
-	t.Logf("\n%s", table.String())
+	if page := os.Getenv("MUTANTS_OUT"); page != "" && !t.Failed() {
+		writeTable(t, page, n, rows)
+	}
 }
 
-// play applies the mutant, runs the tests, and takes it back.
-func (m mutant) play(t *testing.T, scratch, seeds string) (byLaw, bySim string) {
+// play lays the mutant over the source and runs the tests.
+func (m mutant) play(t *testing.T, n string) (byLaw, bySim string) {
 	t.Helper()
-	engine := filepath.Join(scratch, "internal", "engine")
-	for _, e := range m.edits {
-		file := filepath.Join(engine, e.file)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(string(text), e.old); n != 1 {
-			t.Fatalf("%q occurs %d times in %s: bring the mutant up to date", e.old, n, e.file)
-		}
-		t.Cleanup(func() { os.WriteFile(file, text, 0o644) })
-		if err := os.WriteFile(file, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	overlay := m.overlay(t)
 	if !m.blind {
-		byLaw = failures(t, scratch, seeds, "./internal/engine")
+		byLaw = failures(t, overlay, n, "./internal/engine")
 	}
-	// Most are seen in the first schedules; only the others need all of them.
-	for _, n := range []string{"100", seeds} {
-		if m.world && bySim == "" {
-			bySim = failures(t, scratch, n, "./internal/engine/sim", "-run", "TestSchedules|TestTwoRolls")
+	return byLaw, failures(t, overlay, n, "./internal/engine/sim", "-run", "^TestSchedules$|TestTwoRolls")
+}
+
+// overlay writes the changed files, and the file that tells go of them.
+func (m mutant) overlay(t *testing.T) string {
+	t.Helper()
+	changed := map[string]string{}
+	for _, e := range m.edits {
+		file := filepath.Join(root(t), "internal", "engine", filepath.FromSlash(e.file))
+		if changed[file] == "" {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed[file] = string(text)
+		}
+		if k := strings.Count(changed[file], e.old); k != 1 {
+			t.Fatalf("%q occurs %d times in %s: bring the mutant up to date", e.old, k, e.file)
+		}
+		changed[file] = strings.Replace(changed[file], e.old, e.new, 1)
+	}
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for file, text := range changed {
+		replace[file] = filepath.Join(dir, fmt.Sprintf("%d-%s", len(replace), filepath.Base(file)))
+		if err := os.WriteFile(replace[file], []byte(text), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return byLaw, bySim
+	told, err := json.Marshal(map[string]any{"Replace": replace})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "overlay.json"), told, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "overlay.json")
+}
+
+// root is the folder of the module.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 var (
 	failed  = regexp.MustCompile(`(?m)^\s*--- FAIL: (Test\w+(?:/\S+)?)`)
 	panicIn = regexp.MustCompile(`(?m)^panic: (.*)$`)
-	seen    = regexp.MustCompile(`seed \d+: at \S+ (.*)`)
+	seen    = regexp.MustCompile(`schedule (\d+) of \d+: ([^:]+): `)
+	rolled  = regexp.MustCompile(`seed (\d+): at \S+ (.*)`)
 	broken  = regexp.MustCompile(`(?m)^(\S+\.go:\d+:\d+: .*|.*\[build failed\].*)$`)
 )
 
-// failures runs tests of the scratch module and says which of them failed;
-// empty: none.
-func failures(t *testing.T, scratch, seeds string, args ...string) string {
+// failures runs tests with an overlay and says which of them failed; empty: none.
+func failures(t *testing.T, overlay, n string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-timeout=10m"}, args...)...)
-	cmd.Dir = scratch
-	cmd.Env = append(os.Environ(), "MUTANTS=", "SIM_SEEDS="+seeds, "GOFLAGS=-mod=mod -buildvcs=false -vet=off")
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-overlay", overlay, "-vet=off", "-count=1", "-timeout=10m"}, args...)...)
+	cmd.Dir = root(t)
+	cmd.Env = append(os.Environ(), "MUTANTS=", "SIM_N="+n)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return ""
@@ -126,71 +148,56 @@ func failures(t *testing.T, scratch, seeds string, args ...string) string {
 	if b := broken.FindString(string(out)); b != "" && !failed.Match(out) {
 		t.Fatalf("the mutant does not compile: %s", b)
 	}
+	if v := seen.FindStringSubmatch(string(out)); v != nil {
+		return fmt.Sprintf("schedule %s: %s", v[1], v[2])
+	}
+	if v := rolled.FindStringSubmatch(string(out)); v != nil {
+		return fmt.Sprintf("roll %s: %s", v[1], v[2])
+	}
+	return firstOf(string(out))
+}
+
+// firstOf names the failed test that says best what is broken: a law's own.
+func firstOf(out string) string {
 	var names []string
-	for _, f := range failed.FindAllStringSubmatch(string(out), -1) {
-		if f[1] != "TestDialogues" && f[1] != "TestSchedules" {
-			names = append(names, f[1])
+	for _, f := range failed.FindAllStringSubmatch(out, -1) {
+		if f[1] != "TestDialogues" {
+			names = append(names, "`"+strings.TrimPrefix(f[1], "TestDialogues/")+"`")
 		}
 	}
-	// The laws' own tests first: they say best what is broken.
 	slices.SortStableFunc(names, func(a, b string) int {
-		return strings.Compare(b[:min(len(b), len("TestLaw"))], a[:min(len(a), len("TestLaw"))])
+		return strings.Compare(b[:min(len(b), len("`TestLaw"))], a[:min(len(a), len("`TestLaw"))])
 	})
 	what := "?"
-	if p := panicIn.FindStringSubmatch(string(out)); p != nil {
+	if p := panicIn.FindStringSubmatch(out); p != nil {
 		what = "panic: " + p[1]
 	}
 	if len(names) > 0 {
-		what = strings.TrimPrefix(strings.TrimPrefix(names[0], "TestSchedules/"), "TestDialogues/")
+		what = names[0]
 	}
 	if len(names) > 1 {
 		what += fmt.Sprintf(" and %d more", len(names)-1)
 	}
-	if v := seen.FindStringSubmatch(string(out)); v != nil {
-		what += ": " + v[1]
-	}
 	return what
 }
 
-// scratchModule copies go.mod and the engine into a module of the same path.
-func scratchModule(t *testing.T) string {
+// The table stands between these lines of the page.
+const tableBegins, tableEnds = "<!-- mutants -->", "<!-- /mutants -->"
+
+func writeTable(t *testing.T, page, n string, rows []string) {
 	t.Helper()
-	const root = "../../.."
-	to := t.TempDir()
-	for _, f := range []string{"go.mod", "go.sum"} {
-		copyFile(t, filepath.Join(root, f), filepath.Join(to, f))
-	}
-	from := os.DirFS(filepath.Join(root, "internal", "engine"))
-	err := fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		copyFile(t, filepath.Join(root, "internal", "engine", path), filepath.Join(to, "internal", "engine", path))
-		return nil
-	})
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return to
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	text, err := os.ReadFile(from)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(to), 0o755)
+	before, rest, ok := strings.Cut(string(text), tableBegins)
+	_, after, closed := strings.Cut(rest, tableEnds)
+	if !ok || !closed {
+		t.Fatalf("%s has no lines %s and %s", page, tableBegins, tableEnds)
 	}
-	if err == nil {
-		err = os.WriteFile(to, text, 0o644)
-	}
-	if err != nil {
+	table := fmt.Sprintf("\n%d mutants on %s, %s, %d cores, at most %s schedules each; all are killed.\n\n| mutant | law | killed by a test of the laws | killed by the simulation |\n| --- | --- | --- | --- |\n%s\n",
+		len(rows), time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), n, strings.Join(rows, "\n"))
+	if err := os.WriteFile(page, []byte(before+tableBegins+table+tableEnds+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
