@@ -73,6 +73,17 @@ else
 	SIM_N=$(or $(N),20000) go test ./internal/engine/sim -run "^TestSchedules$$|TestTwoRolls|TestFound" -count=1 -timeout 6h -v
 endif
 
+.PHONY: spin
+spin:
+	@command -v spin >/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "the model needs spin: apt-get install spin"; exit 1; }; \
+	  echo "installing spin, which the model needs"; \
+	  apt-get update -qq && apt-get install -qqy --no-install-recommends spin >/dev/null; }
+
+.PHONY: model
+model: spin compiler ## Look through every state of the protocol's model, and see it fail without each law (ONLY="twins M_NO_SOCKET")
+	@test/model/check $(ONLY)
+
 .PHONY: fuzz
 fuzz: ## Feed each reader of outside input with what nobody thought of (FUZZTIME=60s each)
 	@set -e; grep -rlE '^func Fuzz' --include=*_test.go internal cmd | while read -r file; do \
