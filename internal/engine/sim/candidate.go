@@ -37,6 +37,7 @@ type candidate struct {
 	acting      engine.Term // the term for which the app acts; 0: it does not
 	slow        time.Duration
 	muteApp     bool
+	unaware     bool // it has not heard of the lock since etcd was restored
 	unconfirmed bool // the machine gave up waiting for the app's stop
 	restart     time.Duration
 	flights     int
@@ -79,7 +80,7 @@ func (c *candidate) boot() {
 	}
 	w.starts[c.start] = c
 	c.machine = engine.New(cfg)
-	c.alive, c.flights, c.lastOp, c.acting, c.unconfirmed, c.muteApp = true, 0, 0, 0, false, false
+	c.alive, c.flights, c.lastOp, c.acting, c.unconfirmed, c.muteApp, c.unaware = true, 0, 0, 0, false, false, false
 	c.witness = newWitness(w.ttl)
 	c.slow, c.restart = 0, 2*time.Second
 	if c.rng.Float64() < w.plan.Mix.SlowApp {
@@ -199,7 +200,7 @@ func (c *candidate) do(now engine.Now, action engine.Action) {
 		c.relist()
 	case engine.Finished:
 		w.log("%s is finished", c.name())
-		c.alive = false
+		c.alive, c.unaware = false, false
 		w.after(c.restart, c.boot)
 	case engine.Report:
 		c.unconfirmed = c.unconfirmed || a.Kind == engine.StopUnconfirmed
@@ -262,7 +263,7 @@ func (c *candidate) crash(down time.Duration, alone bool) {
 	if alone && c.leads() {
 		c.w.ghosts = append(c.w.ghosts, ghost{*c})
 	}
-	c.alive, c.frozenTill, c.suspendedTill, c.acting = false, 0, 0, 0
+	c.alive, c.unaware, c.frozenTill, c.suspendedTill, c.acting = false, false, 0, 0, 0
 	c.w.after(down, c.boot)
 }
 
@@ -285,11 +286,8 @@ func (w *world) twin(c *candidate, f Fault) {
 	w.settle(t)
 }
 
-// recover ends what is wrong with the process.
+// recover ends what is wrong with the process. Who is frozen sleeps on a while.
 func (c *candidate) recover() {
-	if c.suspendedTill <= c.w.now {
-		c.frozenTill = 0
-	}
 	c.muteTill, c.deafTill = 0, 0
 	if c.alive {
 		c.deliver(c.start, engine.Fitness{Fit: true})

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
@@ -235,22 +236,32 @@ func (w *world) rollBack(_ *candidate, f Fault) {
 
 // restore takes etcd back in time. Nothing is promised against lost commits:
 // version numbers are given out again, so a swap that was sent before, or by a
-// process that slept meanwhile, may hit a version that it never saw. A few
-// leases after the last sleeper woke everything holds again, but that terms
-// have fallen.
+// process that has not heard of the lock since, may hit a version that it never
+// saw. A few leases after the last of them has heard, everything holds again, but
+// that terms have fallen.
 func (w *world) restore(_ *candidate, f Fault) {
-	if w.server.restore(1 + f.N%4) {
-		w.log("etcd is restored to version %s", w.server.version)
-		w.restored = true
-		w.excuse()
+	if !w.server.restore(1 + f.N%4) {
+		return
+	}
+	w.log("etcd is restored to version %s", w.server.version)
+	w.restored, w.restoredAt = true, w.now
+	for _, c := range w.candidates {
+		c.unaware = c.alive
+	}
+	w.excuse()
+}
+
+// hears notes that the process is told what was sent then.
+func (c *candidate) hears(sent time.Duration) {
+	if c.unaware && sent > c.w.restoredAt && c.w.now >= c.frozenTill {
+		c.unaware = false
+		c.w.excuse()
 	}
 }
 
 // excuse marks the time in which two leaders are not the engine's fault.
-func (w *world) excuse() {
-	awake := w.now
-	for _, c := range w.candidates {
-		awake = max(awake, c.frozenTill, c.deafTill, c.muteTill)
-	}
-	w.excusedTill = max(w.excusedTill, awake+3*w.ttl+5*time.Second)
+func (w *world) excuse() { w.excusedTill = max(w.excusedTill, w.now+3*w.ttl+5*time.Second) }
+
+func (w *world) excused() bool {
+	return w.now <= w.excusedTill || w.restored && slices.ContainsFunc(w.candidates, func(c *candidate) bool { return c.unaware })
 }

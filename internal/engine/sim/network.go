@@ -39,6 +39,7 @@ type call struct {
 	start    string
 	op       engine.Op
 	do       func() engine.Answer
+	sent     time.Duration
 	answered bool
 }
 
@@ -53,7 +54,7 @@ func (c *candidate) send(op engine.Op, timeout time.Duration, do func() engine.A
 	if c.flights++; c.flights > 1 {
 		w.violate(OneRequest, "%s has %d requests under way", c.name(), c.flights)
 	}
-	q := &call{c: c, start: c.start, op: op, do: do}
+	q := &call{c: c, start: c.start, op: op, do: do, sent: w.now}
 	w.after(time.Duration(float64(timeout)/c.rate), func() { q.answer(engine.Answer{Err: "no answer in time"}) })
 	if w.outage == failing {
 		w.after(c.delay(), func() { q.answer(engine.Answer{Outcome: engine.Refused, Err: "connection refused"}) })
@@ -117,6 +118,9 @@ func (q *call) answer(a engine.Answer) {
 	if !q.answered {
 		q.answered = true
 		a.Op = q.op
+		if a.Outcome == engine.OK || a.Outcome == engine.Absent {
+			q.c.hears(q.sent)
+		}
 		q.c.deliver(q.start, a)
 	}
 }
@@ -147,8 +151,12 @@ func (c *candidate) watched(o engine.Observation) {
 	case f.Kind == DelayWatch:
 		c.watchTill = max(c.watchTill, w.now+f.For)
 	}
+	sent := w.now
 	c.watchTill = max(c.watchTill, w.now+c.delay())
-	w.at(c.watchTill, func() { c.deliver(start, o) })
+	w.at(c.watchTill, func() {
+		c.hears(sent)
+		c.deliver(start, o)
+	})
 }
 
 // relist makes the watch anew: a list, perhaps from a lagging cache, then all

@@ -96,7 +96,9 @@ func stretch(rng *rand.Rand, ttl time.Duration) time.Duration {
 }
 
 // moment is a few seconds.
-func moment(rng *rand.Rand, _ time.Duration) time.Duration { return exponential(rng, 4*time.Second) }
+func moment(rng *rand.Rand, _ time.Duration) time.Duration {
+	return min(exponential(rng, 4*time.Second), 15*time.Second)
+}
 
 // leap is a jump of a wall clock, forward or back.
 func leap(rng *rand.Rand, _ time.Duration) time.Duration {

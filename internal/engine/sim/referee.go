@@ -175,7 +175,7 @@ func (c *candidate) checkLead(a engine.Lead) {
 	}
 	if a.Begin {
 		w.topTerm = a.Term
-		if w.restored && w.now > w.excusedTill {
+		if w.restored && !w.excused() {
 			w.restored = false
 			for _, other := range w.candidates {
 				other.highest, other.ended = 0, 0
@@ -246,7 +246,7 @@ func (c *candidate) checkTakeover(boot time.Duration, on *engine.Record) {
 			patience = on.Duration
 		}
 	}
-	if waited >= patience || w.restored || w.now <= w.excusedTill {
+	if waited >= patience || w.restored || w.excused() {
 		return
 	}
 	which := Patience
@@ -314,14 +314,14 @@ func (w *world) checkExclusion() {
 }
 
 func (w *world) overlap(a, b string) {
-	if w.now > w.excusedTill {
+	if !w.excused() {
 		w.violate(Exclusion, "%s and %s may act at once", a, b)
 	}
 }
 
 // bound is how long after the last fault somebody leads at the latest: the last
-// process is up after 15 s, and then the longest patience there is goes by,
-// with a foreign holder's slack, and what a tired candidate holds back.
+// process is up and awake after 15 s, and then the longest patience there is
+// goes by, with a foreign holder's slack, and what a tired candidate holds back.
 func (w *world) bound() time.Duration {
 	return 15*time.Second + w.ttl + longerForeign + engine.ForeignSlack + 5*time.Second
 }

@@ -98,10 +98,7 @@ func Roll(seed uint64, trace bool) RollResult {
 		h := heap.Pop(&r.queue).(happening)
 		if h.at > end && !r.calm {
 			r.calm, r.now, r.away = true, end, 0
-			r.log("all faults end")
-			for _, p := range r.pods {
-				p.frozen = 0
-			}
+			r.log("all faults end") // but who is frozen sleeps on a while
 		}
 		if h.at > end+80*time.Second {
 			break

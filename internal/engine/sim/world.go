@@ -44,7 +44,8 @@ type world struct {
 	born        int
 	topTerm     engine.Term
 	rolledBack  bool
-	restored    bool          // terms may fall, also once after excusedTill
+	restored    bool // terms may fall, also once after excusedTill
+	restoredAt  time.Duration
 	excusedTill time.Duration // until then, two leaders are not the engine's fault
 	calm        bool          // faults have ended
 	led         bool          // somebody has led since
