@@ -202,7 +202,9 @@ func (c *candidate) checkSwap(now engine.Now, a engine.Swap) {
 		return
 	}
 	w := c.w
-	w.log("%s -> swap %d on %s: %s", c.name(), a.Op, a.On.Version, describe(&a.Put))
+	if w.trace {
+		w.log("%s -> swap %d on %s: %s", c.name(), a.Op, a.On.Version, describe(&a.Put))
+	}
 	c.fresh(a.Put.Seal.Nonce)
 	if c.sent = append(c.sent, sent{nonce: a.Put.Seal.Nonce, boot: now.Boot}); len(c.sent) > 64 {
 		c.sent = c.sent[1:]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ type tally struct {
 // i is of the mix i modulo the mixes, so that all of them are played evenly.
 func TestSchedules(t *testing.T) {
 	n := schedules(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // much is thrown away, and little kept
 	began, cores := time.Now(), runtime.GOMAXPROCS(0)
 	var lock sync.Mutex
 	var next, broken int

@@ -133,9 +133,11 @@ func (w *world) log(format string, args ...any) {
 
 // announce sends a change down every watch, in order, each with its own lag.
 func (w *world) announce(o engine.Observation) {
-	if o.Deleted {
+	switch {
+	case !w.trace:
+	case o.Deleted:
 		w.log("  lock deleted at version %s", o.Record.Version)
-	} else {
+	default:
 		w.log("  lock %s: %s", o.Record.Version, describe(&o.Record))
 	}
 	for _, c := range w.candidates {
