@@ -42,6 +42,9 @@ var mutants = []mutant{
 	{name: "a standby waits for 0.8 D", law: "4", world: true, edits: []edit{
 		{"campaign.go", "\t\treturn rec.Duration\n", "\t\treturn rec.Duration * 8 / 10\n"},
 	}},
+	{name: "expiry comes from the record's timestamps", law: "4", world: true, edits: []edit{
+		{"campaign.go", "\tdefault:\n\t\treturn k.since + m.patience(rec)\n", "\tdefault:\n\t\treturn m.now.Boot + rec.Renewed.Add(m.patience(rec)).Sub(m.now.Wall)\n"},
+	}},
 	{name: "an unsealed record's own D counts", law: "4", world: true, edits: []edit{
 		{"campaign.go", "if rec.sealed() && rec.Holder != \"\" && rec.Duration > 0 {", "if rec.Duration > 0 {"},
 	}},
@@ -83,6 +86,9 @@ var mutants = []mutant{
 	{name: "who lost the lock leads on until its trust ends", law: "8", edits: []edit{
 		{"learn.go", "\tif m.leading {\n\t\tm.end(Lost, m.lossReason(rec))\n\t}\n", ""},
 		{"machine.go", "\tcase m.leading:\n\t\tm.lead()", "\tcase m.leading && !m.mine(&m.lock.rec):\n\tcase m.leading:\n\t\tm.lead()"},
+	}},
+	{name: "a late answer counts", law: "8", edits: []edit{
+		{"answer.go", "if f == nil || a.Op != f.op {", "if f == nil {"},
 	}},
 	{name: "older news is believed", law: "8", edits: []edit{
 		{"learn.go", "\tif rec.Version < m.lock.newest {\n", "\tif rec.Version < m.lock.newest && from != fromWatch {\n"},
