@@ -59,16 +59,22 @@ func launchWith(t *testing.T, c testplane.Candidate, creds testplane.Credentials
 // execute runs the program on a free port with a short ttl.
 func execute(t *testing.T, c testplane.Candidate, env, args []string) *process {
 	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, exe, c, env, args)
+}
+
+// start is execute with another build of the program.
+func start(t *testing.T, exe string, c testplane.Candidate, env, args []string) *process {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
 	l.Close()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	args = append([]string{"--election=" + c.Election, "--ttl=4s", "--http=" + address}, args...)
 	k := &process{name: c.Pod, url: "http://" + address, cmd: exec.Command(exe, args...), log: &logBuffer{}, exited: make(chan struct{})}
 	k.cmd.Env = append(append(os.Environ(), asProgram+"=1"), env...)
