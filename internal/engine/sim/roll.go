@@ -249,7 +249,9 @@ func (r *roll) fault() {
 		}
 	case 1:
 		if p.form != oldForm { // 0.5 in a freeze has two leaders by itself
-			p.frozen = r.now + r.below(2*r.ttl)
+			// A second freeze ends no first one: what was told in it would come before
+			// what was told earlier.
+			p.frozen = max(p.frozen, r.now+r.below(2*r.ttl))
 			r.log("%s is frozen until %.3fs", p.name, p.frozen.Seconds())
 		}
 	case 2:
