@@ -41,6 +41,12 @@ func (p *page) gauge(name, help string, value float64) {
 	p.sample(name, value)
 }
 
+// counter is a counter of one sample.
+func (p *page) counter(name, help string, value float64) {
+	p.family(name, "counter", help)
+	p.sample(name, value)
+}
+
 // histogram writes the samples of one histogram.
 func (p *page) histogram(name string, h *histogram, labels ...label) {
 	below := uint64(0)
