@@ -10,13 +10,26 @@ import (
 	"github.com/leader-elector/leader-elector/internal/status"
 )
 
+// The ways of telling the app, as the metrics name them.
+const (
+	hookPost = "notify-url"
+	hookFile = "state-file"
+)
+
 // counts are what /metrics shows of this process.
 type counts struct{ *metrics.Metrics }
 
 // count begins to count the requests of every client that is made from now on.
 func (o *options) count() counts {
 	routes := map[string]string{routeEndpointSlice: "endpointslices", routeLabel: "pods"}[o.route]
-	c := counts{metrics.New(metrics.Config{TTL: o.ttl, Routes: routes, Events: o.events})}
+	var hooks []string
+	if o.notifyURL != "" {
+		hooks = append(hooks, hookPost)
+	}
+	if o.stateFile != "" {
+		hooks = append(hooks, hookFile)
+	}
+	c := counts{metrics.New(metrics.Config{TTL: o.ttl, Routes: routes, Hooks: hooks, Events: o.events})}
 	made := o.access.NewClient
 	o.access.NewClient = func() (*http.Client, error) {
 		client, err := made()

@@ -34,6 +34,8 @@ type Config struct {
 	// Routes is the resource in which the traffic's way is written, for a zero of
 	// each result from the start. Empty: nothing is routed.
 	Routes string
+	// Hooks are the ways in which the app is told: for zeros too.
+	Hooks []string
 	// Events says that events are recorded.
 	Events bool
 }
@@ -61,6 +63,13 @@ var margins = []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 21}
 // New makes metrics that show zeros.
 func New(cfg Config) *Metrics {
 	m := &Metrics{cfg: cfg, requests: newRequests(cfg.Routes), margin: newHistogram(margins), hooks: map[hook]uint64{}, events: map[string]uint64{}}
+	for _, way := range cfg.Hooks {
+		for _, event := range []string{"lead", "stop"} {
+			for _, result := range []string{"accepted", "refused", "timeout", "unreachable"} {
+				m.hooks[hook{way, event, result}] = 0
+			}
+		}
+	}
 	if cfg.Events {
 		for _, result := range []string{"stored", "dropped", "forbidden"} {
 			m.events[result] = 0
