@@ -182,6 +182,9 @@ func (s *sidecar) until(what string, yes func() bool) {
 	await(s.t, 2*time.Minute, s.name+" "+what, yes)
 }
 
+// aMinute is what a busy machine may take for what is done at once.
+const aMinute = time.Minute
+
 func await(t *testing.T, within time.Duration, what string, yes func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
