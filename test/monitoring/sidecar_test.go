@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 	"github.com/leader-elector/leader-elector/internal/testplane"
 )
 
-// built is the sidecar's program, built once.
+// built is the sidecar's program, built once, as it is shipped.
 var built struct {
 	once sync.Once
 	path string
@@ -44,7 +45,7 @@ func program(t *testing.T) string {
 			return
 		}
 		built.path = filepath.Join(dir, "leader-elector")
-		out, err := exec.Command("go", "build", "-C", filepath.Join("..", ".."), "-o", built.path, "./cmd/leader-elector").CombinedOutput()
+		out, err := exec.Command("go", "build", "-C", filepath.Join("..", ".."), "-trimpath", "-ldflags", "-s -w", "-o", built.path, "./cmd/leader-elector").CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("%w\n%s", err, out)
 		}
@@ -101,7 +102,7 @@ func start(t *testing.T, p *testplane.Plane, c testplane.Candidate, args ...stri
 	port := freePort(t)
 	pods := "/api/v1/namespaces/" + c.Namespace + "/pods"
 	s := &sidecar{t: t, p: p, ns: c.Namespace, name: c.Pod, url: "http://127.0.0.1:" + strconv.Itoa(port), log: &lines{}, exited: make(chan struct{})}
-	creds := p.Join(t, c) // the account first; its pod is made anew below
+	p.Join(t, c) // the account first; its pod is made anew below
 	s.do(http.MethodDelete, pods+"/"+c.Pod+"?gracePeriodSeconds=0", nil)
 	s.do(http.MethodPost, pods, map[string]any{
 		"metadata": map[string]any{"name": c.Pod, "labels": map[string]string{"leader-elector.io/election": c.Election}},
@@ -117,9 +118,9 @@ func start(t *testing.T, p *testplane.Plane, c testplane.Candidate, args ...stri
 	s.do(http.MethodPatch, pods+"/"+c.Pod+"/status", map[string]any{"status": map[string]any{
 		"phase": "Running", "podIP": "127.0.0.1", "podIPs": []any{map[string]string{"ip": "127.0.0.1"}},
 	}})
-	creds = p.Join(t, c) // a token bound to this pod
-	args = append([]string{"--election=" + c.Election, "--id=" + c.Pod, "--kubeconfig=" + creds.Kubeconfig, "--http=127.0.0.1:" + strconv.Itoa(port)}, args...)
+	args = append([]string{"--election=" + c.Election, "--http=127.0.0.1:" + strconv.Itoa(port)}, args...)
 	s.cmd = exec.Command(program(t), args...)
+	s.cmd.Env = append(os.Environ(), inPod(t, p.Join(t, c), c.Namespace)...) // with a token bound to this pod
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -134,6 +135,30 @@ func start(t *testing.T, p *testplane.Plane, c testplane.Candidate, args ...stri
 	})
 	s.until("answering", func() bool { _, err := s.get("/metrics"); return err == nil })
 	return s
+}
+
+// inPod is the environment in which a program finds its account as in a pod.
+func inPod(t *testing.T, creds testplane.Credentials, namespace string) (env []string) {
+	t.Helper()
+	root := t.TempDir()
+	dir := filepath.Join(root, "var/run/secrets/kubernetes.io/serviceaccount")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ca, err := os.ReadFile(creds.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"token": []byte(creds.Token), "ca.crt": ca, "namespace": []byte(namespace)} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := url.Parse(creds.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"LEADER_ELECTOR_POD_ROOT=" + root, "KUBERNETES_SERVICE_HOST=" + server.Hostname(), "KUBERNETES_SERVICE_PORT=" + server.Port()}
 }
 
 // end is what becomes of a pod that is deleted: SIGTERM, and then it is gone.
