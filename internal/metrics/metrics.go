@@ -152,7 +152,7 @@ func (m *Metrics) Handler(view func() View) http.Handler {
 
 func (m *Metrics) page(v View) *page {
 	s := v.Status
-	p := &page{common: []label{{"election_namespace", s.Namespace}, {"election", s.Election}, {"id", s.ID}}}
+	p := newPage(label{"election_namespace", s.Namespace}, label{"election", s.Election}, label{"id", s.ID})
 	p.family("leader_elector_build_info", "gauge", "The version of the program; always 1.")
 	p.sample("leader_elector_build_info", 1, label{"version", v.Version})
 	p.gauge("leader_elector_is_leader", "Whether this candidate leads now.", yes(s.IsLeader))

@@ -45,7 +45,9 @@ func program(t *testing.T) string {
 			return
 		}
 		built.path = filepath.Join(dir, "leader-elector")
-		out, err := exec.Command("go", "build", "-C", filepath.Join("..", ".."), "-trimpath", "-ldflags", "-s -w", "-o", built.path, "./cmd/leader-elector").CombinedOutput()
+		build := exec.Command("go", "build", "-C", filepath.Join("..", ".."), "-trimpath", "-ldflags", "-s -w", "-o", built.path, "./cmd/leader-elector")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := build.CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("%w\n%s", err, out)
 		}
