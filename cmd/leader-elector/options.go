@@ -33,9 +33,11 @@ type options struct {
 	healthOptions
 	appOptions
 	runOptions
+	eventOptions
 
 	level  slog.Level
 	access kube.Access
+	self   claims // what the token says of this pod
 	podUID string
 
 	fromEnv map[string]bool // the flags that their variables stand for
@@ -54,7 +56,7 @@ var groups = []struct {
 	{"App", appGroup},
 	{"HTTP", []string{"http"}},
 	{"Command (run)", runGroup},
-	{"Logs", []string{"log-level", "log-format"}},
+	{"Logs and events", []string{"log-level", "log-format", "events"}},
 	{"Other", []string{"help", "version"}},
 }
 
@@ -80,6 +82,7 @@ func (o *options) flags() *pflag.FlagSet {
 	o.runFlags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text or json; times are UTC")
+	o.eventFlags(f)
 	f.BoolVarP(&o.help, "help", "h", false, "print this manual")
 	f.BoolVar(&o.version, "version", false, "print the version")
 	return f

@@ -55,6 +55,9 @@ func newStage(t *testing.T, route string) *stage {
 		rule("coordination.k8s.io", "leases", "", "create"),
 	}
 	switch route {
+	case "events":
+		s.cfg.Route, s.cfg.Events = "none", true
+		s.rules = append(s.rules, rule("", "events", "", "create", "patch"))
 	case "endpointslice":
 		s.cfg.Service, s.cfg.PodIPs = "radio", []string{"10.1.2.3", "fd00::3"}
 		s.rules = append(s.rules,

@@ -151,6 +151,15 @@ func (c *Client) Patch(ctx context.Context, ref Ref, old Metadata, labels, annot
 	return now.Metadata, err
 }
 
+// Merge merges fields into an object, whoever wrote it since: for objects of one
+// writer.
+func (c *Client) Merge(ctx context.Context, ref Ref, body []byte) error {
+	_, err := c.do(ctx, &c.line, call{
+		verb: "patch", ref: ref, method: http.MethodPatch, path: ref.path(), body: body, content: "application/merge-patch+json", want: http.StatusOK,
+	})
+	return err
+}
+
 // Create makes the object, and returns it as the server stored it.
 func (c *Client) Create(ctx context.Context, ref Ref, body []byte) ([]byte, error) {
 	return c.do(ctx, &c.line, call{verb: "create", ref: ref, method: http.MethodPost, path: ref.collection(), body: body, want: http.StatusCreated})
