@@ -39,8 +39,15 @@ postgres:
 	  mkdir -p /etc/postgresql-common; test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends postgresql >/dev/null; }
 
+.PHONY: shells
+shells:
+	@for s in bash zsh fish; do command -v $$s >/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "the tests of completion ask bash, zsh and fish: apt-get install zsh fish"; exit 1; }; \
+	  echo "installing zsh and fish, which the tests of completion ask"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends zsh fish >/dev/null; }; done
+
 .PHONY: test
-test: build compiler postgres ## Run every test, against a real control plane (built at the first run)
+test: build compiler postgres shells ## Run every test, against a real control plane (built at the first run)
 	@$(PLANE) build etcd kube-apiserver kubectl
 	@set -e; for m in $(CODE); do \
 	  echo "== test $$m"; \
