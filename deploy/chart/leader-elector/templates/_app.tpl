@@ -25,7 +25,7 @@
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- end }}
-  {{- with concat (default list $parts.env) $app.env }}
+  {{- with concat (default list (get $parts "env")) $app.env }}
   env:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -35,7 +35,7 @@
   {{- end }}
   {{- $ports := list }}
   {{- range $app.ports }}{{ $ports = append $ports (omit . "servicePort") }}{{ end }}
-  {{- with concat $ports (default list $parts.ports) }}
+  {{- with concat $ports (default list (get $parts "ports")) }}
   ports:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -43,7 +43,7 @@
   readinessProbe:
     {{- . | nindent 4 }}
   {{- end }}
-  {{- with default $parts.livenessProbe $app.livenessProbe }}
+  {{- with default (get $parts "livenessProbe") $app.livenessProbe }}
   livenessProbe:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -69,7 +69,7 @@
     {{- toYaml $app.resources | nindent 4 }}
   {{- $mounts := concat (fromYamlArray (include "leader-elector.appMounts" (list $ $s))) $app.volumeMounts }}
   {{- if $run }}
-  {{- $mounts = concat (fromYamlArray (include "leader-elector.runMounts" (list $ $s))) (default list $parts.volumeMounts) $app.volumeMounts }}
+  {{- $mounts = concat (fromYamlArray (include "leader-elector.runMounts" (list $ $s))) (default list (get $parts "volumeMounts")) $app.volumeMounts }}
   {{- end }}
   {{- with $mounts }}
   volumeMounts:
@@ -92,7 +92,7 @@ failureThreshold: 3
 {{- else if $.Values.app.readinessProbe -}}
 {{- toYaml $.Values.app.readinessProbe -}}
 {{- else if $parts -}}
-{{- with $parts.readinessProbe }}{{ toYaml . }}{{ end -}}
+{{- with (get $parts "readinessProbe") }}{{ toYaml . }}{{ end -}}
 {{- else if and $.Values.app.healthPath $.Values.app.ports -}}
 # Its own health: who leads is no part of it.
 httpGet:

@@ -1,7 +1,7 @@
 {{/* What is the same in every container that runs the program. */}}
 {{- define "leader-elector.image" -}}
 {{- $image := (index . 1).image -}}
-image: {{ $image.digest | ternary (printf "%s@%s" $image.repository $image.digest) (printf "%s:%s" $image.repository $image.tag) | quote }}
+image: {{ ternary (printf "%s:%s" $image.repository $image.tag) (printf "%s@%s" $image.repository $image.digest) (empty $image.digest) | quote }}
 {{- with $image.pullPolicy }}
 imagePullPolicy: {{ . }}
 {{- end }}
@@ -16,7 +16,7 @@ imagePullPolicy: {{ . }}
   restartPolicy: Always
   args:
     {{- include "leader-elector.args" . | nindent 4 }}
-  {{- include "leader-elector.containerParts" . | nindent 2 }}
+  {{- include "leader-elector.containerParts" . | trim | nindent 2 }}
   {{- if and $s.handOverAtEnd $s.port }}
   lifecycle:
     preStop:
