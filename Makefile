@@ -119,11 +119,14 @@ bench: build ## Measure against client-go's leaderelection, under 15 minutes (ON
 image: ## Make the container image, linux/amd64 and arm64, as dist/leader-elector.tar (an OCI archive)
 	go run -C image ./cmd/image -source "$(CURDIR)" -version '$(VERSION)' -o "$(CURDIR)/dist/leader-elector.tar"
 
-.PHONY: e2e e2e-up e2e-down bin/e2e
+.PHONY: e2e e2e-up e2e-down bin/e2e bin/helm
 bin/e2e:
 	@go build -C test/e2e -o "$(CURDIR)/bin/e2e" ./cmd/e2e
 
-e2e: bin/e2e ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
+bin/helm:
+	@go build -C test/chart -ldflags '-s -w' -o "$(CURDIR)/bin/helm" helm.sh/helm/v4/cmd/helm
+
+e2e: bin/e2e bin/helm ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
 	bin/e2e run $(if $(FULL),-full -report docs/failover.md) $(E2EFLAGS)
 
 e2e-up: bin/e2e ## Bring two real nodes up and leave them up (root)

@@ -21,7 +21,7 @@ func music(values string) Release {
 
 func objects(t *testing.T, r Release) []Object {
 	t.Helper()
-	all, err := r.Objects()
+	all, err := r.Objects(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestEveryFlagIsAValue(t *testing.T) {
 		if f.name == "stop-grace" || f.name == "on-exit" {
 			mode = "run"
 		}
-		made, err := music(fmt.Sprintf("mode: %s\napp: {command: [/app]}\nsidecar: {%s: %s}", mode, f.value(), value)).Objects()
+		made, err := music(fmt.Sprintf("mode: %s\napp: {command: [/app]}\nsidecar: {%s: %s}", mode, f.value(), value)).Objects(t.Context())
 		if err != nil {
 			t.Errorf("--%s: %v", f.name, err)
 			continue
@@ -186,7 +186,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"service: {enabled: false}":                                 "set service.enabled",
 		"app: {ports: []}":                                          "set app.ports",
 	} {
-		if _, err := music(values).Objects(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := music(values).Objects(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: the error is %v, want %q in it", values, err, want)
 		}
 	}

@@ -54,7 +54,7 @@ func TestTheLibraryWorksAsItsPageShows(t *testing.T) {
 		t.Errorf("rights are missing among %d objects", len(made))
 	}
 	// A misspelt setting is refused there too.
-	_, err = Release{Chart: dir, Name: "radio", Namespace: "theirs", Values: "sidecar: {tttl: 10s}"}.Objects()
+	_, err = Release{Chart: dir, Name: "radio", Namespace: "theirs", Values: "sidecar: {tttl: 10s}"}.Objects(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "tttl") {
 		t.Errorf("the setting tttl is taken: %v", err)
 	}

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,7 @@ func at(o any, path ...any) any {
 }
 
 // text renders the chart as Helm does, schema included: file to content.
-func (r Release) text() (map[string]string, error) {
+func (r Release) text(ctx context.Context) (map[string]string, error) {
 	c, err := loader.Load(r.Chart)
 	if err != nil {
 		return nil, err
@@ -71,12 +72,12 @@ func (r Release) text() (map[string]string, error) {
 		return nil, err
 	}
 	// A value that is misspelt in a template must not be an empty one.
-	return engine.Engine{Strict: true}.Render(c, all)
+	return engine.Engine{Strict: true}.RenderWithContext(ctx, c, all)
 }
 
 // Objects are what the chart makes, in the order of its files; hooks too.
-func (r Release) Objects() (objects []Object, err error) {
-	files, err := r.text()
+func (r Release) Objects(ctx context.Context) (objects []Object, err error) {
+	files, err := r.text(ctx)
 	if err != nil {
 		return nil, err
 	}
