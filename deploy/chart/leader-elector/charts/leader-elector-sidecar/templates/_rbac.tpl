@@ -10,6 +10,12 @@ the leader writes so that traffic follows. Nothing that is not used is granted. 
 ---
 {{ include "leader-elector.role" (dict "s" $s "own" $own "namespace" $own "name" (printf "%s-leader-elector-%s" $s.name $s.route) "rules" $rules) }}
 {{- end }}
+{{- if get $s "events" }}
+{{- range uniq (list $own $s.lockNamespace) }}
+---
+{{ include "leader-elector.role" (dict "s" $s "own" $own "namespace" . "name" (printf "%s-leader-elector-events" $s.name) "rules" (include "leader-elector.rules.events" "")) }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "leader-elector.role" -}}
