@@ -119,6 +119,18 @@ bench: build ## Measure against client-go's leaderelection, under 15 minutes (ON
 image: ## Make the container image, linux/amd64 and arm64, as dist/leader-elector.tar (an OCI archive)
 	go run -C image ./cmd/image -source "$(CURDIR)" -version '$(VERSION)' -o "$(CURDIR)/dist/leader-elector.tar"
 
+# VERSION is the tag; IMAGE is where users find the image, without its tag; BASE is
+# the URL of the folder that they download the files from.
+RELEASE = go run -C release ./cmd/release -source "$(CURDIR)" -version '$(VERSION)' -image '$(or $(IMAGE),leader-elector)' -o "$(CURDIR)/dist/release" $(if $(BASE),-base '$(BASE)')
+
+.PHONY: release
+release: ## Make programs, image, charts, manifests, SBOMs and checksums in dist/release (VERSION=v1.2.3 IMAGE=registry.example/leader-elector)
+	$(RELEASE) make
+
+.PHONY: push
+push: ## Push the image with its SBOMs, and the charts, of dist/release to the registry of IMAGE
+	@$(RELEASE) push
+
 .PHONY: e2e e2e-up e2e-down bin/e2e bin/helm
 bin/e2e:
 	@go build -C test/e2e -o "$(CURDIR)/bin/e2e" ./cmd/e2e
