@@ -125,7 +125,7 @@ func decoded(t *testing.T, o Object) {
 // TestANetworkPolicyNamesThePortsOfThePods: a port that no container has would
 // cut it off.
 func TestANetworkPolicyNamesThePortsOfThePods(t *testing.T) {
-	made := objects(t, music("networkPolicy: {enabled: true, electionFrom: [{podSelector: {}}]}\nsidecar: {http: ':4141'}\napp: {ports: [{name: a, containerPort: 9000}]}"))
+	made := objects(t, music("networkPolicy: {enabled: true, electionFrom: [{podSelector: {}}]}\nsidecar: {http: ':4141'}\napp: {ports: [{name: a, containerPort: 9000, servicePort: 80}]}"))
 	var ports []any
 	for _, rule := range at(map[string]any(find(made, "NetworkPolicy", "music")), "spec", "ingress").([]any) {
 		ports = append(ports, at(rule, "ports", 0, "port"))
