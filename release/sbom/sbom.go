@@ -75,7 +75,7 @@ func purl(path, version string) string {
 func hexSum(sum string) (string, error) {
 	coded, ok := strings.CutPrefix(sum, "h1:")
 	if !ok {
-		return "", fmt.Errorf("%q does not begin with h1:", sum)
+		return "", fmt.Errorf("%q is no h1 sum of a module", sum)
 	}
 	raw, err := base64.StdEncoding.DecodeString(coded)
 	return hex.EncodeToString(raw), err
