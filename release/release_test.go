@@ -36,12 +36,16 @@ func version() Release {
 	}
 }
 
+// madeIn is what is removed in the end.
+var madeIn string
+
 // made is the folder of one, which all tests share, as it takes a while.
 var made = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "release-test-")
 	if err != nil {
 		return "", err
 	}
+	madeIn = dir
 	return dir, version().Make(context.Background(), filepath.Join(dir, "one"), func(string, ...any) {})
 })
 
@@ -56,8 +60,8 @@ func folder(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, _ := made(); dir != "" {
-		os.RemoveAll(dir)
+	if madeIn != "" {
+		os.RemoveAll(madeIn)
 	}
 	os.Exit(code)
 }
