@@ -39,8 +39,15 @@ postgres:
 	  mkdir -p /etc/postgresql-common; test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends postgresql >/dev/null; }
 
+.PHONY: shells
+shells:
+	@for s in bash zsh fish; do command -v $$s >/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "the tests of completion ask bash, zsh and fish: apt-get install zsh fish"; exit 1; }; \
+	  echo "installing zsh and fish, which the tests of completion ask"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends zsh fish >/dev/null; }; done
+
 .PHONY: test
-test: build compiler postgres ## Run every test, against a real control plane (built at the first run)
+test: build compiler postgres shells ## Run every test, against a real control plane (built at the first run)
 	@$(PLANE) build etcd kube-apiserver kubectl
 	@set -e; for m in $(CODE); do \
 	  echo "== test $$m"; \
@@ -112,11 +119,26 @@ bench: build ## Measure against client-go's leaderelection, under 15 minutes (ON
 image: ## Make the container image, linux/amd64 and arm64, as dist/leader-elector.tar (an OCI archive)
 	go run -C image ./cmd/image -source "$(CURDIR)" -version '$(VERSION)' -o "$(CURDIR)/dist/leader-elector.tar"
 
-.PHONY: e2e e2e-up e2e-down bin/e2e
+# VERSION is the tag; IMAGE is where users find the image, without its tag; BASE is
+# the URL of the folder that they download the files from.
+RELEASE = go run -C release ./cmd/release -source "$(CURDIR)" -version '$(VERSION)' -image '$(or $(IMAGE),leader-elector)' -o "$(CURDIR)/dist/release" $(if $(BASE),-base '$(BASE)')
+
+.PHONY: release
+release: ## Make programs, image, charts, manifests, SBOMs and checksums in dist/release (VERSION=v1.2.3 IMAGE=registry.example/leader-elector)
+	$(RELEASE) make
+
+.PHONY: push
+push: ## Push the image with its SBOMs, and the charts, of dist/release to the registry of IMAGE
+	@$(RELEASE) push
+
+.PHONY: e2e e2e-up e2e-down bin/e2e bin/helm
 bin/e2e:
 	@go build -C test/e2e -o "$(CURDIR)/bin/e2e" ./cmd/e2e
 
-e2e: bin/e2e ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
+bin/helm:
+	@go build -C test/chart -ldflags '-s -w' -o "$(CURDIR)/bin/helm" helm.sh/helm/v4/cmd/helm
+
+e2e: bin/e2e bin/helm ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
 	bin/e2e run $(if $(FULL),-full -report docs/failover.md) $(E2EFLAGS)
 
 e2e-up: bin/e2e ## Bring two real nodes up and leave them up (root)

@@ -160,7 +160,7 @@ func leftOver(args []string) []error {
 		return nil
 	}
 	what := strings.Join(args, " ")
-	if slices.Contains([]string{"step-down", "status", "probe", "install", "doctor"}, args[0]) {
+	if slices.Contains([]string{"step-down", "status", "probe", "install", "doctor", "completion"}, args[0]) {
 		return []error{fmt.Errorf("%q is left over; a subcommand comes first: write leader-elector %s", what, what)}
 	}
 	if args[0] == "run" {
@@ -169,7 +169,7 @@ func leftOver(args []string) []error {
 	if args[0] == "true" || args[0] == "false" {
 		return []error{fmt.Errorf("%q is left over; a switch takes its value after an equals sign: write --use-cluster-credentials=%s", what, args[0])}
 	}
-	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, probe, install, doctor, version and help", what)}
+	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, probe, install, doctor, completion, version and help", what)}
 }
 
 // indent puts each of several faults on a line of its own.

@@ -27,6 +27,10 @@ type Example struct {
 	Works func(ctx context.Context, r *run, leader string) error
 	// Move hands the lead over; nil: by the annotation of the Lease.
 	Move func(ctx context.Context, r *run, leader string) error
+	// Apply puts it on the cluster; nil: by kubectl apply -k.
+	Apply func(ctx context.Context, r *run, source string) error
+	// Last is what else is done with it in the end; nil: nothing.
+	Last func(ctx context.Context, r *run, source string) error
 }
 
 // All are those that are tried.
@@ -36,6 +40,11 @@ var All = []Example{
 	{Name: "state-file", Election: "state-file", Kind: "deployment/state-file", Selector: "app=state-file", Works: acts},
 	{Name: "statefulset", Election: "music", Kind: "statefulset/music", Selector: "app=music", Works: serves},
 	{Name: "job", Election: "import", Selector: "app=import", Works: completes},
+	{Name: "hostnetwork", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
+	// The network of the test cluster ignores policies: this shows only that
+	// they are taken, and what they do is seen elsewhere or nowhere.
+	{Name: "networkpolicy", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
+	{Name: "chart", Election: "music", Kind: "deployment/music", Selector: "app.kubernetes.io/name=music", Works: serves, Apply: installChart, Last: useChart},
 }
 
 // overlay names the images of the tests; everything else is as shipped.
@@ -58,7 +67,7 @@ type run struct {
 // Try applies the example, sees it work, hands over, sees it work on, and
 // deletes it.
 func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	r := &run{Example: e, c: c}
 	defer func() {
@@ -70,7 +79,11 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 		_, gone := c.Kubectl(ctx, "delete", "namespace", e.Name, "--timeout=110s")
 		err = errors.Join(err, gone)
 	}()
-	if err := r.apply(ctx, source); err != nil {
+	apply := e.Apply
+	if apply == nil {
+		apply = func(ctx context.Context, r *run, source string) error { return r.apply(ctx, source) }
+	}
+	if err := apply(ctx, r, source); err != nil {
 		return err
 	}
 	if e.Kind == "" {
@@ -98,6 +111,9 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 	}
 	if err := e.Works(ctx, r, leader); err != nil {
 		return fmt.Errorf("after the hand-over: %w", err)
+	}
+	if e.Last != nil {
+		return e.Last(ctx, r, source)
 	}
 	return nil
 }

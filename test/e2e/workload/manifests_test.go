@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/leader-elector/leader-elector/test/controlplane"
+	"github.com/leader-elector/leader-elector/test/e2e/example"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -58,6 +59,7 @@ var collections = map[string]string{
 	"StatefulSet":         "/apis/apps/v1/namespaces/%s/statefulsets",
 	"Job":                 "/apis/batch/v1/namespaces/%s/jobs",
 	"ConfigMap":           "/api/v1/namespaces/%s/configmaps",
+	"NetworkPolicy":       "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies",
 	"PodDisruptionBudget": "/apis/policy/v1/namespaces/%s/poddisruptionbudgets",
 	"Role":                "/apis/rbac.authorization.k8s.io/v1/namespaces/%s/roles",
 	"RoleBinding":         "/apis/rbac.authorization.k8s.io/v1/namespaces/%s/rolebindings",
@@ -100,19 +102,27 @@ func TestEveryManifestIsTakenByTheServer(t *testing.T) {
 	}
 }
 
-// What a component does to the traffic is tried on real nodes. Events do nothing
-// to it; that the server takes them, and what they say, is tested elsewhere.
-func TestEveryComponentIsPartOfAForm(t *testing.T) {
+// TestEveryComponentIsTried: on real nodes, by a form or by an example. Events do
+// nothing to the traffic; that the server takes them, and what they say, is
+// tested elsewhere.
+func TestEveryComponentIsTried(t *testing.T) {
+	var tried []string
+	for _, f := range slices.Concat(Forms, []Form{Moving}) {
+		tried = append(tried, f.Path)
+	}
+	for _, e := range example.All {
+		tried = append(tried, "examples/"+e.Name)
+	}
 	for _, dir := range kustomizations(t, true) {
 		if filepath.Base(dir) == "events" {
 			continue
 		}
-		used := slices.ContainsFunc(slices.Concat(Forms, []Form{Moving}), func(f Form) bool {
-			data, err := os.ReadFile(filepath.Join(deploy, f.Path, "kustomization.yaml"))
-			return err == nil && strings.Contains(string(data), "components: [../components/"+filepath.Base(dir)+"]")
+		used := slices.ContainsFunc(tried, func(path string) bool {
+			data, err := os.ReadFile(filepath.Join(deploy, path, "kustomization.yaml"))
+			return err == nil && strings.Contains(string(data), "/components/"+filepath.Base(dir)+"]")
 		})
 		if !used {
-			t.Errorf("no form that is tried on real nodes uses %s", dir)
+			t.Errorf("nothing that is tried on real nodes uses %s", dir)
 		}
 	}
 }
