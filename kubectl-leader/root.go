@@ -40,6 +40,7 @@ kubectl leader verify music`),
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	f.config.AddFlags(root.PersistentFlags())
 
+	root.AddCommand(newInjectCommand(f))
 	root.AddCommand(newVersionCommand(f))
 	return root
 }
