@@ -90,10 +90,10 @@ func (p place) setInBlock(key string, value any, before string) error {
 				lowest--
 			}
 		}
-		t.insertLines(t.above(n.Content[i].Line-1, lowest), block)
+		t.insertLines(t.above(n.Content[i].Line-1, lowest), block, below(column))
 		return nil
 	}
-	t.insertLines(t.entryEnd(n.Content[len(n.Content)-1], column), block)
+	t.insertLines(t.entryEnd(n.Content[len(n.Content)-1], column), block, below(column))
 	return nil
 }
 
@@ -113,14 +113,14 @@ func (p place) fill(value any) error {
 	i := keyIndex(up.node, p.label())
 	key := up.node.Content[i]
 	column := up.node.Content[0].Column - 1
-	var below string
+	var lines string
 	switch v := value.(type) {
 	case fields:
-		below = p.style().block(v, column+p.style().step)
+		lines = p.style().block(v, column+p.style().step)
 	case []any:
 		var b strings.Builder
 		p.style().sequence(&b, v, column+p.style().dash)
-		below = b.String()
+		lines = b.String()
 	default:
 		t.replace(at, t.end(p.node, false)-at, " "+scalar(v))
 		return nil
@@ -131,7 +131,7 @@ func (p place) fill(value any) error {
 		}
 		t.replace(at, n, "")
 	}
-	t.insertLines(max(t.lineOf(t.at(key)), t.lineOf(at))+1, below)
+	t.insertLines(max(t.lineOf(t.at(key)), t.lineOf(at))+1, lines, below(column)+1)
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (p place) add(value any, before string) error {
 		var b strings.Builder
 		column := t.dash(n, len(n.Content)-1)
 		p.style().sequence(&b, []any{value}, column)
-		t.insertLines(t.entryEnd(n.Content[len(n.Content)-1], column), b.String())
+		t.insertLines(t.entryEnd(n.Content[len(n.Content)-1], column), b.String(), below(column)+1)
 	}
 	p.at(len(list)).mean(value)
 	return nil
@@ -244,7 +244,7 @@ func (p place) silence(why string) error {
 	column := key.Column - 1
 	pad := strings.Repeat(" ", column)
 	from, to := key.Line-1, t.entryEnd(p.node, column)
-	t.replace(t.start(from), 0, pad+scalar(p.label())+": null # "+why+t.nl)
+	t.insertLines(from, pad+scalar(p.label())+": null # "+why+t.nl, below(column))
 	for i := from; i < to; i++ {
 		line := t.line(i)
 		t.replace(t.start(i)+min(column, indent(line)), 0, "# ")

@@ -1,9 +1,6 @@
 package inject_test
 
 import (
-	"bytes"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/leader-elector/leader-elector/kubectl-leader/inject"
@@ -59,12 +56,3 @@ func run(t testing.TB, text string, o inject.Options) *inject.Result {
 	return r
 }
 
-func TestShow(t *testing.T) {
-	r := run(t, nginx, options)
-	os.Stdout.Write(r.Output)
-	t.Log(strings.Join(r.Notes, "\n"))
-	again := run(t, string(r.Output), options)
-	if !bytes.Equal(r.Output, again.Output) {
-		t.Errorf("%s", again.Output)
-	}
-}

@@ -2,6 +2,7 @@ package inject
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type text struct {
 type edit struct {
 	at, drop int
 	put      string
+	depth    int // of the lines that are put there: deeper ones belong to what is above
 }
 
 func newText(name string, data []byte) (*text, error) {
@@ -112,15 +114,19 @@ func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " "
 func blank(line string) bool   { return strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")) == "" }
 func comment(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "#") }
 
-func (t *text) replace(at, drop int, put string) { t.edits = append(t.edits, edit{at, drop, put}) }
+func (t *text) replace(at, drop int, put string) { t.edits = append(t.edits, edit{at, drop, put, 0}) }
+
+// below is the depth of lines that hold keys at a column; one more is that of a
+// list's items, which may have the column of the list's own key.
+func below(column int) int { return 2*column + 1 }
 
 // insertLines puts whole lines before a line. block ends with a line break.
-func (t *text) insertLines(line int, block string) {
+func (t *text) insertLines(line int, block string, depth int) {
 	at := t.start(line)
 	if at == len(t.data) && len(t.data) > 0 && line == len(t.starts) {
 		block = t.nl + strings.TrimSuffix(block, t.nl) // the last line has no break
 	}
-	t.replace(at, 0, block)
+	t.edits = append(t.edits, edit{at, 0, block, depth})
 }
 
 // errorf is an error that names the node's line.
@@ -128,9 +134,12 @@ func (t *text) errorf(n *yaml.Node, format string, args ...any) error {
 	return fmt.Errorf("%s: line %d: %s", t.name, t.base+n.Line, fmt.Sprintf(format, args...))
 }
 
-// apply makes the edits; those at the same offset in the order of their making.
+// apply makes the edits; those at the same offset from the deepest, and else in
+// the order of their making.
 func (t *text) apply() ([]byte, error) {
-	slices.SortStableFunc(t.edits, func(a, b edit) int { return a.at - b.at })
+	slices.SortStableFunc(t.edits, func(a, b edit) int {
+		return cmp.Or(a.at-b.at, b.depth-a.depth, a.drop-b.drop)
+	})
 	var out bytes.Buffer
 	done := 0
 	for _, e := range t.edits {
