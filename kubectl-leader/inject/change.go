@@ -32,6 +32,8 @@ func (p place) set(key string, value any, before string) error {
 	switch {
 	case here.node != nil:
 		err = here.fill(value)
+	case flow(p.node) && len(p.node.Content) == 0 && len(p.path) > len(p.o.path):
+		err = p.fill(fields{{key, value}})
 	case flow(p.node):
 		err = p.setInFlow(key, value)
 	default:
@@ -203,6 +205,28 @@ func (p place) become(value any) error {
 	}
 	t.swapLines(from, to, b.String())
 	p.mean(value)
+	return nil
+}
+
+// update changes of a mapping only what differs.
+func (p place) update(now fields) error {
+	for _, f := range now {
+		here := p.at(f.key)
+		below, ok := f.value.(fields)
+		var err error
+		switch {
+		case same(f.value, here.value()):
+		case here.node == nil:
+			err = p.set(f.key, f.value, "")
+		case ok && here.is() && here.node.Kind == yaml.MappingNode:
+			err = here.update(below)
+		default:
+			err = here.become(f.value)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

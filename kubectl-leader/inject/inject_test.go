@@ -55,4 +55,3 @@ func run(t testing.TB, text string, o inject.Options) *inject.Result {
 	}
 	return r
 }
-

@@ -35,7 +35,7 @@ func TestInjectingAgainChangesNothing(t *testing.T) {
 		o := routed(t)
 		once := draw(t, manifest(t, false), o)
 		if twice := draw(t, once, o); twice != once {
-			t.Fatalf("once:\n%s\ntwice:\n%s", once, twice)
+			t.Fatalf("%s", differ(once, twice))
 		}
 	})
 }
@@ -48,7 +48,7 @@ func TestAnotherImageChangesOneLine(t *testing.T) {
 		next.Image = "leader-elector:next"
 		want := strings.Replace(once, "image: leader-elector:dev", "image: leader-elector:next", 1)
 		if twice := draw(t, once, next); twice != want {
-			t.Fatalf("once:\n%s\nnext:\n%s", once, twice)
+			t.Fatalf("%s", differ(want, twice))
 		}
 	})
 }
@@ -71,7 +71,7 @@ func TestWithoutTheInjectedLinesTheInputIsThere(t *testing.T) {
 					strings.Contains(line, "{}") && trim(s) == trim(strings.Replace(line, " {}", "", 1))
 			})
 			if i < 0 {
-				t.Fatalf("the line %q is not there, or not in its place:\n%s\nof:\n%s", line, out, text)
+				t.Fatalf("the line %q is not there, or not in its place, in the rest:\n%q\nof:\n%s", line, rest[:min(len(rest), 30)], text)
 			}
 			rest = rest[i+1:]
 		}
@@ -79,6 +79,17 @@ func TestWithoutTheInjectedLinesTheInputIsThere(t *testing.T) {
 			t.Fatalf("lines end in two ways: %q", out)
 		}
 	})
+}
+
+// differ shows both from the first line on in which they differ.
+func differ(want, is string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(is, "\n")
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	from := max(0, i-5)
+	return "want:\n" + strings.Join(a[from:min(len(a), i+20)], "\n") + "\n\nis:\n" + strings.Join(b[from:min(len(b), i+20)], "\n")
 }
 
 // targetOf is how a line writes its targetPort.

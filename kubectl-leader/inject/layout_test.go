@@ -60,6 +60,12 @@ func (p *pen) word(v any) string {
 
 func (p *pen) brackets(v any) string {
 	gap := rapid.SampledFrom([]string{"", " "}).Draw(p.t, "gap")
+	if m, ok := v.(kv); ok && len(m) == 0 {
+		return "{}"
+	}
+	if all, ok := v.([]any); ok && len(all) == 0 {
+		return "[]"
+	}
 	switch v := v.(type) {
 	case kv:
 		var all []string

@@ -41,11 +41,7 @@ func (e *election) changeSidecar() error {
 	if e.there == nil {
 		return e.pod.at("initContainers").add(now, "containers")
 	}
-	now = merge(now, e.there.mapping())
-	if same(now, e.there.value()) {
-		return nil
-	}
-	return e.there.become(now)
+	return e.there.update(merge(now, e.there.mapping()))
 }
 
 // changeApp lets the app live on until the traffic is with the successor.
