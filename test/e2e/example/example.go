@@ -25,6 +25,10 @@ type Example struct {
 	// Works says what is seen of the work while a pod leads; it is called before
 	// the hand-over, with the leader, and after it, with the new one.
 	Works func(ctx context.Context, r *run, leader string) error
+	// Service is its name; empty: music.
+	Service string
+	// Apply puts it there; nil: kustomize.
+	Apply func(ctx context.Context, r *run, source string) error
 	// Move hands the lead over; nil: by the annotation of the Lease.
 	Move func(ctx context.Context, r *run, leader string) error
 }
@@ -36,6 +40,8 @@ var All = []Example{
 	{Name: "state-file", Election: "state-file", Kind: "deployment/state-file", Selector: "app=state-file", Works: acts},
 	{Name: "statefulset", Election: "music", Kind: "statefulset/music", Selector: "app=music", Works: serves},
 	{Name: "job", Election: "import", Selector: "app=import", Works: completes},
+	{Name: "inject", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectFresh, Works: serves},
+	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves},
 }
 
 // overlay names the images of the tests; everything else is as shipped.
@@ -70,7 +76,11 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 		_, gone := c.Kubectl(ctx, "delete", "namespace", e.Name, "--timeout=110s")
 		err = errors.Join(err, gone)
 	}()
-	if err := r.apply(ctx, source); err != nil {
+	apply := e.Apply
+	if apply == nil {
+		apply = func(ctx context.Context, r *run, source string) error { return r.apply(ctx, source) }
+	}
+	if err := apply(ctx, r, source); err != nil {
 		return err
 	}
 	if e.Kind == "" {
@@ -147,6 +157,13 @@ func (r *run) leader(ctx context.Context, before string) (leader string, err err
 func (r *run) pods(ctx context.Context) ([]string, error) {
 	out, err := r.kubectl(ctx, "get", "pods", "-l", r.Selector, "-o", "jsonpath={.items[*].metadata.name}")
 	return strings.Fields(out), err
+}
+
+func (r *run) service() string {
+	if r.Service == "" {
+		return "music"
+	}
+	return r.Service
 }
 
 // annotate asks for a hand-over as an operator does who may not exec.
