@@ -126,7 +126,9 @@ func (d *description) print(out io.Writer, now time.Time) error {
 }
 
 func (e *election) print(w io.Writer, now time.Time) {
-	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s:\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s:\t%s\n", name, fmt.Sprintf(format, args...))
+	}
 	line("Name", "%s", e.Name)
 	line("Namespace", "%s", e.Namespace)
 	line("Lock", "%s (resourceVersion %s)", e.ref(), e.ResourceVersion)
