@@ -44,7 +44,7 @@ func events(ctx context.Context, c *cluster.Client, s *survey) ([]eventView, err
 	for i, o := range objects {
 		work.Go(func() {
 			chosen := fields.Set{"involvedObject.kind": o.kind, "involvedObject.name": o.name}
-			lists[i], errs[i] = c.CoreV1().Events(o.namespace).List(ctx, metav1.ListOptions{FieldSelector: chosen.String(), Limit: 500})
+			lists[i], errs[i] = c.Core.Events(o.namespace).List(ctx, metav1.ListOptions{FieldSelector: chosen.String(), Limit: 500})
 		})
 	}
 	work.Wait()

@@ -89,7 +89,7 @@ func rights(ctx context.Context, c *cluster.Client, s *survey) []rightsView {
 		groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"}
 		views = append(views, review(who, ofCandidates(&s.record, k), func(a *authorizationv1.ResourceAttributes) (bool, error) {
 			sar := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: who, Groups: groups, ResourceAttributes: a}}
-			sar, err := c.AuthorizationV1().SubjectAccessReviews().Create(ctx, sar, metav1.CreateOptions{})
+			sar, err := c.Authorization.SubjectAccessReviews().Create(ctx, sar, metav1.CreateOptions{})
 			if err != nil {
 				return false, cluster.Need{Verb: "create", Group: "authorization.k8s.io", Resource: "subjectaccessreviews"}.Explain(err)
 			}
@@ -98,7 +98,7 @@ func rights(ctx context.Context, c *cluster.Client, s *survey) []rightsView {
 	}
 	return append(views, review("you", ofOperators(&s.record, namespace), func(a *authorizationv1.ResourceAttributes) (bool, error) {
 		ssar := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: a}}
-		ssar, err := c.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, ssar, metav1.CreateOptions{})
+		ssar, err := c.Authorization.SelfSubjectAccessReviews().Create(ctx, ssar, metav1.CreateOptions{})
 		if err != nil {
 			return false, err
 		}

@@ -75,7 +75,7 @@ func (k *Candidate) ask(ctx context.Context, c *cluster.Client) (*Status, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	body, err := c.CoreV1().Pods(k.Pod.Namespace).ProxyGet("http", k.Pod.Name, strconv.Itoa(k.Port), "status", nil).Stream(ctx)
+	body, err := c.Core.Pods(k.Pod.Namespace).ProxyGet("http", k.Pod.Name, strconv.Itoa(k.Port), "status", nil).Stream(ctx)
 	if err != nil {
 		return nil, k.unanswered(ctx, err)
 	}

@@ -71,13 +71,13 @@ type Scope struct {
 // those with a container that was told the election's name.
 func Find(ctx context.Context, c *cluster.Client, s Scope) ([]*Candidate, error) {
 	need := cluster.Need{Verb: "list", Resource: "pods", Namespace: s.Namespace}
-	all, err := c.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set{ElectionLabel: s.Election}.String()})
+	all, err := c.Core.Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set{ElectionLabel: s.Election}.String()})
 	if err != nil {
 		return nil, need.Explain(err)
 	}
 	labelled := len(all.Items) > 0
 	if !labelled {
-		if all, err = c.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{}); err != nil {
+		if all, err = c.Core.Pods(s.Namespace).List(ctx, metav1.ListOptions{}); err != nil {
 			return nil, need.Explain(err)
 		}
 	}

@@ -3,22 +3,31 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/client-go/kubernetes"
+	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	core "k8s.io/client-go/kubernetes/typed/core/v1"
+	discovery "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 )
 
-// Client talks to one API server.
+// Client talks to one API server. It has the clients of the four groups that
+// these commands need: those of all groups would make half of the program.
 type Client struct {
-	kubernetes.Interface
-	meta  metadata.Interface // of Endpoints, whose other fields say nothing of an election
-	clock *clock
+	Authorization authorization.AuthorizationV1Interface
+	Coordination  coordination.CoordinationV1Interface
+	Core          core.CoreV1Interface
+	Discovery     discovery.DiscoveryV1Interface
 
 	Namespace string // of the flags, else of the kubeconfig's context
+
+	meta  metadata.Interface // of Endpoints, whose other fields say nothing of an election
+	clock *clock
 }
 
 // Connect makes a client of kubectl's flags. It contacts nobody.
@@ -42,11 +51,11 @@ func Connect(flags *genericclioptions.ConfigFlags, userAgent string) (*Client, e
 	coded := rest.CopyConfig(cfg)
 	coded.ContentType = runtime.ContentTypeProtobuf
 	coded.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	if c.Interface, err = kubernetes.NewForConfig(coded); err != nil {
-		return nil, err
-	}
-	if c.meta, err = metadata.NewForConfig(metadata.ConfigFor(cfg)); err != nil {
-		return nil, err
-	}
-	return c, nil
+	var errs [5]error
+	c.Authorization, errs[0] = authorization.NewForConfig(coded)
+	c.Coordination, errs[1] = coordination.NewForConfig(coded)
+	c.Core, errs[2] = core.NewForConfig(coded)
+	c.Discovery, errs[3] = discovery.NewForConfig(coded)
+	c.meta, errs[4] = metadata.NewForConfig(metadata.ConfigFor(cfg))
+	return c, errors.Join(errs[:]...)
 }

@@ -55,7 +55,7 @@ func (c *Client) List(ctx context.Context, kind record.Kind, namespace string, o
 		}
 		return p, nil
 	}
-	all, err := c.CoordinationV1().Leases(namespace).List(ctx, opts)
+	all, err := c.Coordination.Leases(namespace).List(ctx, opts)
 	if err != nil {
 		return Page{}, need.Explain(err)
 	}
@@ -77,7 +77,7 @@ func (c *Client) Get(ctx context.Context, kind record.Kind, namespace, name stri
 		}
 	} else {
 		var l *coordinationv1.Lease
-		if l, err = c.CoordinationV1().Leases(namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
+		if l, err = c.Coordination.Leases(namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
 			r = record.OfLease(l)
 		}
 	}
@@ -97,7 +97,7 @@ func (c *Client) Watch(ctx context.Context, kind record.Kind, namespace, name st
 	if kind == record.Endpoints {
 		w, err = c.meta.Resource(endpoints).Namespace(namespace).Watch(ctx, opts)
 	} else {
-		w, err = c.CoordinationV1().Leases(namespace).Watch(ctx, opts)
+		w, err = c.Coordination.Leases(namespace).Watch(ctx, opts)
 	}
 	return w, LockNeed("watch", kind, namespace, name).Explain(err)
 }
@@ -135,7 +135,7 @@ func (c *Client) Annotate(ctx context.Context, r record.Record, notes map[string
 		}
 		return record.OfEndpoints(&o.ObjectMeta), nil
 	}
-	l, err := c.CoordinationV1().Leases(r.Namespace).Patch(ctx, r.Name, types.MergePatchType, patch, opts)
+	l, err := c.Coordination.Leases(r.Namespace).Patch(ctx, r.Name, types.MergePatchType, patch, opts)
 	if err != nil {
 		return r, need.Explain(err)
 	}

@@ -58,7 +58,7 @@ type Endpoint struct {
 // Find reads the Services that candidates name or that select them, and their
 // slices.
 func Find(ctx context.Context, c *cluster.Client, namespace string, candidates []*candidate.Candidate) ([]Service, error) {
-	all, err := c.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	all, err := c.Core.Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, cluster.Need{Verb: "list", Resource: "services", Namespace: namespace}.Explain(err)
 	}
@@ -67,7 +67,7 @@ func Find(ctx context.Context, c *cluster.Client, namespace string, candidates [
 		return nil, nil
 	}
 	for i := range found {
-		list, err := c.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{
+		list, err := c.Discovery.EndpointSlices(namespace).List(ctx, metav1.ListOptions{
 			LabelSelector: labels.Set{discoveryv1.LabelServiceName: found[i].Name}.String(),
 		})
 		if err != nil {

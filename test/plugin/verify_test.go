@@ -163,7 +163,7 @@ func TestDescribeShowsWhereTheTrafficGoesAndWhatIsAllowed(t *testing.T) {
 	})
 	s.must(http.MethodPost, s.core("/events"), object{"metadata": object{"name": "x", "namespace": s.ns},
 		"involvedObject": object{"kind": "Pod", "name": "a", "namespace": s.ns, "uid": "u"},
-		"reason": "BecameLeader", "message": "it leads with term 7", "type": "Normal", "count": 3, "lastTimestamp": "2026-11-29T00:00:00Z"})
+		"reason":         "BecameLeader", "message": "it leads with term 7", "type": "Normal", "count": 3, "lastTimestamp": "2026-11-29T00:00:00Z"})
 	s.plugin("describe", "music").wants(t, 0,
 		"Leader:", "music (follows the lead by endpointslice) points to a", a.address+" a, ready, in the slice music-leader-ipv4, written with term",
 		"system:serviceaccount:"+s.ns+":a: all that is needed", "you: all that is needed", "BecameLeader", "Pod/a", "it leads with term 7")
