@@ -12,8 +12,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
+	"github.com/leader-elector/leader-elector/kubectl-leader/cluster"
 	"github.com/leader-elector/leader-elector/kubectl-leader/inject"
 )
 
@@ -25,22 +25,25 @@ const oldest = 30
 type injectView struct {
 	f      *factory
 	ctx    context.Context
-	client kubernetes.Interface
+	client *cluster.Client
 	away   error // why it cannot be read
 }
 
 // compatible refuses a cluster that does not know what is injected. One that
 // cannot be reached is told of later, where it matters.
 func (v *injectView) compatible() error {
-	config, err := v.f.config.ToRESTConfig()
-	if err == nil {
-		v.client, err = kubernetes.NewForConfig(config)
-	}
+	client, err := v.f.client()
 	if err != nil {
 		v.away = err
 		return nil
 	}
-	is, err := v.client.Discovery().ServerVersion()
+	v.client = client
+	asked, err := v.f.config.ToDiscoveryClient()
+	if err != nil {
+		v.away = err
+		return nil
+	}
+	is, err := asked.ServerVersion()
 	if err != nil {
 		v.away = err
 		return nil
@@ -57,7 +60,7 @@ func (v *injectView) look(namespace, name string) (*inject.Live, error) {
 	if v.away != nil {
 		return nil, fmt.Errorf("the cluster was not looked at (%w)", v.away)
 	}
-	svc, err := v.client.CoreV1().Services(namespace).Get(v.ctx, name, metav1.GetOptions{})
+	svc, err := v.client.Core.Services(namespace).Get(v.ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -68,7 +71,7 @@ func (v *injectView) look(namespace, name string) (*inject.Live, error) {
 	for _, family := range svc.Spec.IPFamilies {
 		live.Families = append(live.Families, string(family))
 	}
-	list, err := v.client.DiscoveryV1().EndpointSlices(namespace).List(v.ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + name})
+	list, err := v.client.Discovery.EndpointSlices(namespace).List(v.ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + name})
 	if err != nil {
 		return nil, fmt.Errorf("the slices of the Service %s/%s were not looked at: %w", namespace, name, err)
 	}
@@ -91,7 +94,7 @@ func (v *injectView) look(namespace, name string) (*inject.Live, error) {
 // without a selector. Only one that holds addresses matters.
 func (v *injectView) endpoints(live *inject.Live, namespace, name string) error {
 	//lint:ignore SA1019 the deprecated kind is what is left behind
-	ends, err := v.client.CoreV1().Endpoints(namespace).Get(v.ctx, name, metav1.GetOptions{})
+	ends, err := v.client.Core.Endpoints(namespace).Get(v.ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -106,7 +109,7 @@ func (v *injectView) endpoints(live *inject.Live, namespace, name string) error 
 
 func (v *injectView) pods(live *inject.Live, namespace string, names []string) error {
 	for _, name := range names {
-		pod, err := v.client.CoreV1().Pods(namespace).Get(v.ctx, name, metav1.GetOptions{})
+		pod, err := v.client.Core.Pods(namespace).Get(v.ctx, name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err) || err == nil && pod.DeletionTimestamp != nil:
 			continue

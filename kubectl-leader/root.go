@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
@@ -40,6 +39,13 @@ kubectl leader verify music`),
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	f.config.AddFlags(root.PersistentFlags())
 
+	root.AddCommand(newListCommand(f))
+	root.AddCommand(newDescribeCommand(f))
+	root.AddCommand(newVerifyCommand(f))
+	root.AddCommand(newSwitchoverCommand(f))
+	root.AddCommand(newStepDownCommand(f))
+	root.AddCommand(newPauseCommand(f))
+	root.AddCommand(newResumeCommand(f))
 	root.AddCommand(newInjectCommand(f))
 	root.AddCommand(newVersionCommand(f))
 	return root
@@ -50,15 +56,4 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 	root := newRootCommand(newFactory(streams))
 	root.SetArgs(args)
 	return exit(streams.ErrOut, root.ExecuteContext(ctx))
-}
-
-// factory gives the commands what they share: the flags of kubectl, and the
-// clients that follow from them.
-type factory struct {
-	genericiooptions.IOStreams
-	config *genericclioptions.ConfigFlags
-}
-
-func newFactory(streams genericiooptions.IOStreams) *factory {
-	return &factory{IOStreams: streams, config: genericclioptions.NewConfigFlags(true)}
 }
