@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -72,7 +73,8 @@ func Make(ctx context.Context, instance, source string, progress io.Writer) (str
 		func() error { return program(ctx, dir, Worker, source, "./deploy/examples/worker") },
 		func() error { return nginx(ctx, dir, progress) },
 		func() error { return sidecar(ctx, source, dir) },
-		func() error { return build(ctx, filepath.Join(dir, Plugin), filepath.Join(source, Plugin), ".") },
+		func() error { return build(ctx, filepath.Join(dir, Plugin), filepath.Join(source, Plugin), ".") }, // of what other tests have compiled
+
 	} {
 		if err := make(); err != nil {
 			return "", err
@@ -95,7 +97,7 @@ func sidecar(ctx context.Context, source, dir string) error {
 func program(ctx context.Context, dir, name, module, pkg string) error {
 	at := "/" + filepath.Base(pkg)
 	out := filepath.Join(dir, filepath.Base(pkg))
-	if err := build(ctx, out, module, pkg); err != nil {
+	if err := build(ctx, out, module, pkg, "-trimpath"); err != nil {
 		return err
 	}
 	data, err := os.ReadFile(out)
@@ -114,8 +116,9 @@ func program(ctx context.Context, dir, name, module, pkg string) error {
 }
 
 // build builds a static program of one of our modules.
-func build(ctx context.Context, out, module, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg)
+func build(ctx context.Context, out, module, pkg string, flags ...string) error {
+	line := slices.Concat([]string{"build", "-C", module}, flags, []string{"-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg})
+	cmd := exec.CommandContext(ctx, "go", line...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s in %s: %w\n%s", pkg, module, err, said)
