@@ -68,7 +68,7 @@ func TestListShowsElectionsAndNoHeartbeats(t *testing.T) {
 		t.Errorf("--all lists %d leases of 4", len(all))
 	}
 	table := s.plugin("list").wants(t, 0, "NAME", "EXPIRES").out
-	for _, want := range []string{`(?m)^music +Led +a +\S+ +` + *music.Term + ` +0 +leases +[0-4]s$`, `(?m)^clientgo +Led +they +\S+ +- +3 +leases +\d+s$`, `(?m)^gone +Expired +they .* ago$`} {
+	for _, want := range []string{`(?m)^music +Led +a +\S+ +` + *music.Term + ` +1 +leases +[0-4]s$`, `(?m)^clientgo +Led +they +\S+ +- +3 +leases +\d+s$`, `(?m)^gone +Expired +they .* ago$`} {
 		if !regexp.MustCompile(want).MatchString(table) {
 			t.Errorf("no line is like %s:\n%s", want, table)
 		}

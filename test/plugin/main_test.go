@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // inside is set in the process that runs the tests, and says where the programs
@@ -75,38 +73,4 @@ func enter() (int, error) {
 		return 0, fmt.Errorf("these tests need a network namespace of their own (as root, or where users may make namespaces): %w", err)
 	}
 	return 0, nil
-}
-
-// podAddress is that of a pod, 1 to 9. 192.0.2.0/24 is for documentation, so
-// nothing else has these.
-func podAddress(n int) string { return fmt.Sprintf("192.0.2.%d", n) }
-
-// raise gives the namespace's loopback the pods' addresses.
-func raise() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	up, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	up.SetUint16(unix.IFF_UP)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, up); err != nil {
-		return fmt.Errorf("raising lo: %w", err)
-	}
-	for n := 1; n <= 9; n++ {
-		alias, err := unix.NewIfreq(fmt.Sprintf("lo:%d", n))
-		if err != nil {
-			return err
-		}
-		if err := alias.SetInet4Addr([]byte{192, 0, 2, byte(n)}); err != nil {
-			return err
-		}
-		if err := unix.IoctlIfreq(fd, unix.SIOCSIFADDR, alias); err != nil {
-			return fmt.Errorf("giving lo an address: %w", err)
-		}
-	}
-	return nil
 }

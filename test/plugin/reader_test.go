@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -54,7 +55,7 @@ func newTheirs(t *testing.T) *theirs {
 func (r *theirs) compare(t rapid.TB, kind record.Kind, object []byte) {
 	t.Helper()
 	r.object.Store(&object)
-	answer := r.locks[kind].Read(t.Context())
+	answer := r.locks[kind].Read(context.Background())
 	if answer.Outcome != engine.OK {
 		t.Fatalf("the candidates cannot read it: %s\n%s", answer.Err, object)
 	}
