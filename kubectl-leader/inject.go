@@ -66,6 +66,12 @@ kubectl leader inject -f worker.yaml --route=none --extra-arg=--notify-url=http:
 		},
 	}
 	o.bind(cmd.Flags())
+	for flag, values := range map[string][]string{
+		"route": {inject.EndpointSlice, inject.Label, inject.Readiness, inject.None},
+		"lock":  {"leases", "endpoints", "endpoints+leases"}, "dry-run": {"none", "server"},
+	} {
+		cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
 	return cmd
 }
 

@@ -93,7 +93,6 @@ func (v *injectView) look(namespace, name string) (*inject.Live, error) {
 // endpoints looks at the object of which Kubernetes makes slices for a Service
 // without a selector. Only one that holds addresses matters.
 func (v *injectView) endpoints(live *inject.Live, namespace, name string) error {
-	//lint:ignore SA1019 the deprecated kind is what is left behind
 	ends, err := v.client.Core.Endpoints(namespace).Get(v.ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):

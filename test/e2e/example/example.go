@@ -29,6 +29,8 @@ type Example struct {
 	Service string
 	// Apply puts it there; nil: kustomize.
 	Apply func(ctx context.Context, r *run, source string) error
+	// Undo takes the election out of it again, when all has been seen.
+	Undo func(ctx context.Context, r *run, source string) error
 	// Move hands the lead over; nil: by the annotation of the Lease.
 	Move func(ctx context.Context, r *run, leader string) error
 }
@@ -41,7 +43,7 @@ var All = []Example{
 	{Name: "statefulset", Election: "music", Kind: "statefulset/music", Selector: "app=music", Works: serves},
 	{Name: "job", Election: "import", Selector: "app=import", Works: completes},
 	{Name: "inject", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectFresh, Works: serves},
-	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves},
+	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves, Undo: uninject},
 }
 
 // overlay names the images of the tests; everything else is as shipped.
@@ -64,7 +66,7 @@ type run struct {
 // Try applies the example, sees it work, hands over, sees it work on, and
 // deletes it.
 func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	r := &run{Example: e, c: c}
 	defer func() {
@@ -108,6 +110,9 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 	}
 	if err := e.Works(ctx, r, leader); err != nil {
 		return fmt.Errorf("after the hand-over: %w", err)
+	}
+	if e.Undo != nil {
+		return e.Undo(ctx, r, source)
 	}
 	return nil
 }

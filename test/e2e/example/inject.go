@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
@@ -78,6 +79,33 @@ func injectLiving(ctx context.Context, r *run, source string) error {
 		return fmt.Errorf("moving over, %d of %d requests fail, and the longest silence is %v", heard.Failed, heard.Requests, heard.Silence)
 	}
 	return nil
+}
+
+// uninject does what docs/inject.md says under Undo, word by word, and sees that
+// both pods serve, as before.
+func uninject(ctx context.Context, r *run, source string) error {
+	text, err := os.ReadFile(filepath.Join(source, "docs", "inject.md"))
+	if err != nil {
+		return err
+	}
+	_, undo, _ := strings.Cut(string(text), "\n## Undo\n")
+	_, undo, _ = strings.Cut(undo, "```sh\n")
+	commands, _, found := strings.Cut(undo, "```\n")
+	if !found {
+		return errors.New("docs/inject.md has no block of shell under Undo")
+	}
+	if err := r.shell(ctx, source, commands); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return cluster.Until(ctx, 200*time.Millisecond, func(ctx context.Context) error {
+		ends, err := r.kubectl(ctx, "get", "endpointslices", "-l", "kubernetes.io/service-name="+r.Service, "-o", "jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].addresses[*]}")
+		if err == nil && len(strings.Fields(ends)) != 2 {
+			err = fmt.Errorf("after the undo the Service leads to %q", ends)
+		}
+		return err
+	})
 }
 
 // listen asks the Service 200 times a second, from a node.
