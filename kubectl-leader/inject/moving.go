@@ -82,8 +82,20 @@ func (p *product) move(e *election) error {
 		return nil
 	}
 	p.moved = append(p.moved, e.namespace+"/"+e.service)
+	wiped := p.wiped(e, live, left)
+	if len(wiped) == 0 {
+		return nil // an earlier injection put them out
+	}
 	p.prewrite(e, live)
-	p.empty(e, live, left)
+	// All this is applied before the workload, and so is the Service, which
+	// stands further down as well: pods that come and go have the controllers
+	// write for the Service again, and one that has not heard yet that the
+	// selector is gone would fill what is emptied. For the same reason it is
+	// emptied once more at the end.
+	svc, _ := ordered(e.svc.root().value()).(fields)
+	p.before = append(append(p.before, svc), wiped...)
+	p.after = append(p.after, wiped...)
+	e.notef("the Service %s has had a selector; what that leaves behind is emptied, and can be removed when the leader serves: %s", e.service, cleanup(e.namespace, e.service))
 	return nil
 }
 
@@ -162,11 +174,11 @@ func (e *election) slicePorts() (ports []any) {
 	return ports
 }
 
-// empty makes harmless what a selector leaves behind. The label keeps
+// wiped is what a selector leaves behind, without an endpoint. The label keeps
 // Kubernetes from making slices of the Endpoints object again.
-func (p *product) empty(e *election, live *Live, left []LiveSlice) {
+func (p *product) wiped(e *election, live *Live, left []LiveSlice) (all []fields) {
 	if (live.Endpoints && live.ByController || live.Selector) && p.in.byName("Endpoints", e.service, e.namespace) == nil {
-		p.after = append(p.after, fields{{"apiVersion", "v1"}, {"kind", "Endpoints"},
+		all = append(all, fields{{"apiVersion", "v1"}, {"kind", "Endpoints"},
 			{"metadata", append(meta(e.service, e.namespace), field{"labels", fields{{"endpointslice.kubernetes.io/skip-mirror", "true"}}})},
 			{"subsets", []any{}}})
 	}
@@ -174,10 +186,10 @@ func (p *product) empty(e *election, live *Live, left []LiveSlice) {
 		if p.in.byName("EndpointSlice", s.Name, e.namespace) != nil {
 			continue
 		}
-		p.after = append(p.after, fields{{"apiVersion", "discovery.k8s.io/v1"}, {"kind", "EndpointSlice"}, {"metadata", meta(s.Name, e.namespace)},
+		all = append(all, fields{{"apiVersion", "discovery.k8s.io/v1"}, {"kind", "EndpointSlice"}, {"metadata", meta(s.Name, e.namespace)},
 			{"addressType", s.AddressType}, {"ports", []any{}}, {"endpoints", []any{}}})
 	}
-	e.notef("the Service %s has had a selector; what that leaves behind is emptied, and can be removed when the leader serves: %s", e.service, cleanup(e.namespace, e.service))
+	return all
 }
 
 // cleanup removes what a selector left behind.

@@ -181,7 +181,7 @@ func (r *run) annotate(ctx context.Context, leader string) error {
 func (r *run) story(ctx context.Context) string {
 	var all strings.Builder
 	for _, args := range [][]string{
-		{"get", "pods,leases,endpointslices,jobs", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
+		{"get", "pods,leases,endpointslices,endpoints,jobs", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
 		{"logs", "-l", r.Selector, "--all-containers", "--prefix", "--tail=40"},
 	} {
 		out, err := r.kubectl(ctx, args...)

@@ -72,6 +72,9 @@ func injectLiving(ctx context.Context, r *run, source string) error {
 	if err != nil {
 		return err
 	}
+	if err := alone(records, routing.Moves(), end); err != nil {
+		return err
+	}
 	heard := listener.Hear(records, begin, end)
 	fmt.Printf("a living Service is moved over: %d requests, %d failed, longest silence %v, in %.0f s; its addresses were %v\n",
 		heard.Requests, heard.Failed, heard.Silence.Round(time.Millisecond), end.Sub(begin).Seconds(), targets(routing.Moves()))
@@ -150,6 +153,29 @@ func moved(moves []workload.Move) error {
 	}
 	if !one {
 		return errors.New("the Service never had one address")
+	}
+	return nil
+}
+
+// settle is how long kube-proxy may take to follow a change of addresses.
+const settle = 2 * time.Second
+
+// alone sees that whenever the Service has one address, one pod answers.
+func alone(records []listener.Record, moves []workload.Move, end time.Time) error {
+	for i, m := range moves {
+		until := end
+		if i+1 < len(moves) {
+			until = moves[i+1].At
+		}
+		pods := map[string]bool{}
+		for _, rec := range records {
+			if len(m.To) == 1 && rec.Stream == 0 && rec.Error == "" && rec.Sent.After(m.At.Add(settle)) && rec.Done.Before(until) {
+				pods[rec.Pod] = true
+			}
+		}
+		if len(pods) > 1 {
+			return fmt.Errorf("while the Service led to %q alone, %d pods answered", m.To, len(pods))
+		}
 	}
 	return nil
 }
