@@ -112,6 +112,15 @@ func TestALivingServiceIsMovedByOneApply(t *testing.T) {
 	if again := s.plugin("inject", "-f", s.file(radio)).wants(t, 0); strings.Contains(again.out, "kind: EndpointSlice") || strings.Contains(again.out, "kind: Endpoints") {
 		t.Errorf("once it is moved, it is moved again:\n%s", again.out)
 	}
+	// A controller that lagged behind fills it again, and the same command mends it.
+	s.must(http.MethodPatch, s.core("/endpoints/music"), object{"metadata": object{"labels": object{"endpoints.kubernetes.io/managed-by": "endpoint-controller", "endpointslice.kubernetes.io/skip-mirror": nil}},
+		"subsets": []object{{"addresses": []object{{"ip": podAddress(3)}, {"ip": podAddress(4)}}}}})
+	s.must(http.MethodPost, s.slices(""), object{"metadata": object{"name": "music-late", "labels": object{"kubernetes.io/service-name": "music", "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io"}},
+		"addressType": "IPv4", "endpoints": ends})
+	s.apply(s.plugin("inject", "-f", s.file(radio)).wants(t, 0, "what that leaves behind is emptied").out)
+	if all := s.addresses(); len(all) != 1 {
+		t.Errorf("mended, the Service leads to %q", all)
+	}
 	a := s.sidecar(1, "a", "--route=endpointslice", "--service=music")
 	eventually(t, "the leader's address, and no other", func() bool { all := s.addresses(); return len(all) == 1 && all[0] == a.address })
 }
