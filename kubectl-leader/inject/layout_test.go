@@ -161,9 +161,9 @@ func workload(t *rapid.T) kv {
 	pod = append(pod, sometimes(t, "automountServiceAccountToken", false)...)
 	pod = append(pod, sometimes(t, "volumes", []any{kv{{"name", "tmp"}, {"emptyDir", kv{}}}})...)
 	kind := rapid.SampledFrom([]string{"Deployment", "StatefulSet"}).Draw(t, "kind")
-	labels := append(kv{{"app", "app"}}, sometimes(t, "tier", "front")...)
+	labels := append(append(kv{{"app", "app"}}, sometimes(t, "tier", "front")...), sometimes(t, "odd", "x\n# y")...)
 	spec := kv{{"replicas", 2}, {"selector", kv{{"matchLabels", kv{{"app", "app"}}}}},
-		{"template", shuffle(t, kv{{"metadata", shuffle(t, append(kv{{"labels", labels}}, sometimes(t, "annotations", kv{{"text", "a\n# b\n\nc"}})...))}, {"spec", shuffle(t, pod)}})}}
+		{"template", shuffle(t, kv{{"metadata", shuffle(t, append(kv{{"labels", labels}}, sometimes(t, "annotations", kv{{"text", rapid.SampledFrom([]string{"a\n# b\n\nc", "a\n# b", "a\n\n# b"}).Draw(t, "text")}})...))}, {"spec", shuffle(t, pod)}})}}
 	spec = append(spec, sometimes(t, "minReadySeconds", 3)...)
 	return shuffle(t, kv{{"apiVersion", "apps/v1"}, {"kind", kind}, {"metadata", kv{{"name", "app"}}}, {"spec", shuffle(t, spec)}})
 }
