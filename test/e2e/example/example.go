@@ -25,6 +25,12 @@ type Example struct {
 	// Works says what is seen of the work while a pod leads; it is called before
 	// the hand-over, with the leader, and after it, with the new one.
 	Works func(ctx context.Context, r *run, leader string) error
+	// Service is its name; empty: music.
+	Service string
+	// Apply puts it there; nil: kustomize.
+	Apply func(ctx context.Context, r *run, source string) error
+	// Undo takes the election out of it again, when all has been seen.
+	Undo func(ctx context.Context, r *run, source string) error
 	// Move hands the lead over; nil: by the annotation of the Lease.
 	Move func(ctx context.Context, r *run, leader string) error
 	// Apply puts it on the cluster; nil: by kubectl apply -k.
@@ -45,6 +51,8 @@ var All = []Example{
 	// they are taken, and what they do is seen elsewhere or nowhere.
 	{Name: "networkpolicy", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
 	{Name: "chart", Election: "music", Kind: "deployment/music", Selector: "app.kubernetes.io/name=music", Works: serves, Apply: installChart, Last: useChart},
+	{Name: "inject", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectFresh, Works: serves},
+	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves, Undo: uninject},
 }
 
 // overlay names the images of the tests; everything else is as shipped.
@@ -114,6 +122,8 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 	}
 	if e.Last != nil {
 		return e.Last(ctx, r, source)
+	if e.Undo != nil {
+		return e.Undo(ctx, r, source)
 	}
 	return nil
 }
@@ -165,6 +175,13 @@ func (r *run) pods(ctx context.Context) ([]string, error) {
 	return strings.Fields(out), err
 }
 
+func (r *run) service() string {
+	if r.Service == "" {
+		return "music"
+	}
+	return r.Service
+}
+
 // annotate asks for a hand-over as an operator does who may not exec.
 func (r *run) annotate(ctx context.Context, leader string) error {
 	_, err := r.kubectl(ctx, "annotate", "lease", r.Election, "leader-elector.io/switchover-to="+leader+"/")
@@ -175,7 +192,7 @@ func (r *run) annotate(ctx context.Context, leader string) error {
 func (r *run) story(ctx context.Context) string {
 	var all strings.Builder
 	for _, args := range [][]string{
-		{"get", "pods,leases,endpointslices,jobs", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
+		{"get", "pods,leases,endpointslices,endpoints,jobs", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
 		{"logs", "-l", r.Selector, "--all-containers", "--prefix", "--tail=40"},
 	} {
 		out, err := r.kubectl(ctx, args...)
