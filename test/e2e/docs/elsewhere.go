@@ -27,4 +27,9 @@ var Elsewhere = []Entry{
 
 // Shown are blocks that look like commands, and are what a program printed or
 // what is written into some other program.
-var Shown = []Entry{}
+var Shown = []Entry{
+	{"README.md", "A real etcd", "make demo", "what the demo printed on the day that the page names"},
+	{"docs/doctor.md", "settings from", "TestEachMissingRightIsNamedByTheRuleThatGrantsIt", "a report about an installation with many faults, of which each has its test"},
+	{"docs/run.md", "leader-elector run", "TestScripts", "how it is called; docs/how-to/run.md types it"},
+	{"docs/app.md", "worker.sh", "TestLaw09_ShellScriptsActByTheStateFile", "how the example calls it, which is tried on the cluster too"},
+}
