@@ -7,6 +7,7 @@
 //	```console           lines that begin with "$ " are commands, what stands
 //	                     below each is what it prints
 //	```yaml web.yaml     a file that the reader saves under that name
+//	```go some/file.go   a quote of that file
 //	```anything else     something to look at
 //	<!-- test: … -->     commands that the page needs and its reader does not
 package page

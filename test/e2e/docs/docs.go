@@ -84,7 +84,7 @@ type Reader struct {
 }
 
 // namespaced is where a name of a namespace stands in a command or a manifest.
-var namespaced = regexp.MustCompile(`((?:^|[\s"',])(?:-n[ =]?|--namespace[ =]|namespaces?[ /]|ns[ /]|namespace: ?"?|--election-namespace=|/namespaces/))([a-z][a-z0-9-]*)`)
+var namespaced = regexp.MustCompile(`((?:^|[\s"',])(?:-n[ =]?|--namespace[ =]|namespaces?[ /]|ns[ /]|namespace: ?"?|--election-namespace=|--serviceaccount=|/namespaces/))([a-z][a-z0-9-]*)`)
 
 // shared are namespaces that every cluster has.
 var shared = []string{"default", "kube-system", "kube-public", "kube-node-lease"}
@@ -139,7 +139,7 @@ func (r *Reader) Type(ctx context.Context, namespace string, blocks []page.Block
 	script := new(strings.Builder)
 	script.WriteString("set -euo pipefail\nexec 2>&1\n")
 	for _, b := range blocks {
-		if b.File != "" {
+		if b.File != "" && b.Kind != "go" {
 			file := filepath.Join(r.dir, filepath.Clean("/"+b.File))
 			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(r.own(b.Text)), 0o644)); err != nil {
 				return err
