@@ -62,7 +62,7 @@ func Build(ctx context.Context, source string) (string, error) {
 		built = append(built, []string{filepath.Dir(p), "."})
 	}
 	for _, b := range built {
-		cmd := exec.CommandContext(ctx, "go", "build", "-C", b[0], "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir+"/", b[1])
+		cmd := exec.CommandContext(ctx, "go", "build", "-C", b[0], "-buildvcs=false", "-ldflags", "-s -w", "-o", dir+"/", b[1])
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("building %s of %s: %w\n%s", b[1], b[0], err, said)
