@@ -24,31 +24,6 @@ import (
 // patience is how long all of a page may take.
 const patience = 5 * time.Minute
 
-// Pages are the documentation, below the source.
-func Pages(source string) ([]string, error) {
-	all := []string{"README.md"}
-	err := filepath.WalkDir(filepath.Join(source, "docs"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".md") {
-			path, err = filepath.Rel(source, path)
-			all = append(all, path)
-		}
-		return err
-	})
-	return all, err
-}
-
-// Typed are the blocks of a page that are typed on the cluster: without those
-// that another test types.
-func Typed(source, name string) (blocks []page.Block, err error) {
-	all, err := page.Read(filepath.Join(source, name))
-	for _, b := range all {
-		if !slices.ContainsFunc(Elsewhere, func(e Entry) bool { return e.is(name, b) }) {
-			blocks = append(blocks, b)
-		}
-	}
-	return blocks, err
-}
-
 // Build builds the programs that a reader has installed: the sidecar's, to be
 // run on his own machine, and the plugins of kubectl. It returns their folder.
 func Build(ctx context.Context, source string) (string, error) {
@@ -111,7 +86,7 @@ func Try(ctx context.Context, c *cluster.Cluster, source, installed, name string
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r := &Reader{Cluster: c, Source: source, Page: name, Suffix: "-" + stem(name), Installed: installed}
-	blocks, err := Typed(source, name)
+	blocks, err := page.Typed(source, name)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ const moving = "docs/moving-to-endpointslice.md"
 // moveOver types what the document says, but for what it needs before its first
 // step: the trial has put that there. The namespace is the trial's.
 func moveOver(ctx context.Context, t *Trial) error {
-	blocks, err := docs.Typed(t.Source, moving)
+	blocks, err := page.Typed(t.Source, moving)
 	if err != nil {
 		return err
 	}

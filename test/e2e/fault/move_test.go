@@ -5,12 +5,11 @@ import (
 	"testing"
 
 	"github.com/leader-elector/leader-elector/internal/page"
-	"github.com/leader-elector/leader-elector/test/e2e/docs"
 	"github.com/leader-elector/leader-elector/test/e2e/workload"
 )
 
 func TestTheStepsOfTheDocumentAreWhatItsReaderSees(t *testing.T) {
-	blocks, err := docs.Typed("../../..", moving)
+	blocks, err := page.Typed("../../..", moving)
 	if err != nil {
 		t.Fatal(err)
 	}

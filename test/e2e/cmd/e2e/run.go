@@ -116,14 +116,14 @@ const readers = 4
 
 // tryDocs types the commands of the pages that are part of this run.
 func (o options) tryDocs(ctx context.Context, c *cluster.Cluster) error {
-	pages, err := docs.Pages(source())
+	pages, err := page.Pages(source())
 	if err != nil {
 		return err
 	}
 	var work sync.WaitGroup
 	faults, free := make([]error, len(pages)), make(chan struct{}, readers)
 	for i, name := range pages {
-		blocks, err := docs.Typed(source(), name)
+		blocks, err := page.Typed(source(), name)
 		if err != nil || page.Script(blocks) == "" || !o.part(name, o.docs, o.faults, o.forms, o.examples) {
 			faults[i] = err
 			continue

@@ -1,10 +1,36 @@
-package docs
+package page
 
 import (
+	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
-
-	"github.com/leader-elector/leader-elector/internal/page"
 )
+
+// Pages are the documentation, below the source.
+func Pages(source string) ([]string, error) {
+	all := []string{"README.md"}
+	err := filepath.WalkDir(filepath.Join(source, "docs"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".md") {
+			path, err = filepath.Rel(source, path)
+			all = append(all, filepath.ToSlash(path))
+		}
+		return err
+	})
+	return all, err
+}
+
+// Typed are the blocks of a page that are typed on the cluster of `make e2e`:
+// without those that another test types.
+func Typed(source, name string) (blocks []Block, err error) {
+	all, err := Read(filepath.Join(source, name))
+	for _, b := range all {
+		if !slices.ContainsFunc(Elsewhere, func(e Entry) bool { return e.is(name, b) }) {
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks, err
+}
 
 // Entry is a block, or all of a page, whose commands are not typed on the
 // cluster of `make e2e` as those of all other pages are.
@@ -15,7 +41,8 @@ type Entry struct {
 	Why   string
 }
 
-func (e Entry) is(name string, b page.Block) bool {
+// is says whether a block of a page is meant.
+func (e Entry) is(name string, b Block) bool {
 	return e.Page == name && strings.HasPrefix(b.Text, e.First)
 }
 
