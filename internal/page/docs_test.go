@@ -64,10 +64,10 @@ func TestEveryEntryIsOfABlockAndATestThatAreThere(t *testing.T) {
 	steps := read(t, ".ci/run")
 	tests := definedTests(t)
 	for _, e := range slices.Concat(Elsewhere, Shown) {
-		found := slices.Contains(underWay, e.Page) && !there(e.Page)
-		if found {
+		if slices.Contains(underWay, e.Page) {
 			continue
 		}
+		found := false
 		eachBlock(t, func(name string, b Block) { found = found || e.is(name, b) })
 		if !found {
 			t.Errorf("%s has no block that begins with %q", e.Page, e.First)
@@ -144,10 +144,11 @@ func TestEveryTargetThatIsNamedIsThere(t *testing.T) {
 	}
 }
 
-// underWay are files of other changes, to which these lead already.
+// underWay are files of other changes, which are not here yet in their last
+// form, although there are links to them and entries of them.
 var underWay = []string{
 	"docs/kubectl-leader.md", "docs/inject.md", "docs/runbook.md", "docs/events.md", "docs/install.md", "docs/environments.md", "docs/chaos.md",
-	"deploy/examples/inject/nginx.yaml",
+	"docs/metrics.md", "deploy/examples/inject/nginx.yaml",
 }
 
 func there(name string) bool {

@@ -59,4 +59,8 @@ var Shown = []Entry{
 	{"docs/doctor.md", "settings from", "TestEachMissingRightIsNamedByTheRuleThatGrantsIt", "a report about an installation with many faults, of which each has its test"},
 	{"docs/run.md", "leader-elector run", "TestScripts", "how it is called; docs/how-to/run.md types it"},
 	{"docs/app.md", "worker.sh", "TestLaw09_ShellScriptsActByTheStateFile", "how the example calls it, which is tried on the cluster too"},
+	{"docs/kubectl-leader.md", "", "TestTheReferenceIsWhatHelpSays", "the plugin's help and its examples; test/plugin does what they say"},
+	{"docs/events.md", "$ kubectl describe", "TestKubectlDescribeTellsAHandOverOfTheLockAndOfThePods", "the test asks the same of an election of its own"},
+	{"docs/metrics.md", "kubectl apply -n monitoring", "TestTheOperatorTakesWhatWeShip", "the kinds are of the Prometheus operator, which the cluster does not have"},
+	{"docs/runbook.md", "kubectl -n NS", "TestEachAlertHasAPlaceInTheRunbook", "NS, NAME and POD come with the alert; troubleshooting.md types the same"},
 }
