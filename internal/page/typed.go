@@ -50,6 +50,9 @@ func (e Entry) is(name string, b Block) bool {
 var Elsewhere = []Entry{
 	{"README.md", "git clone", "make demo", "the clone is what CI has; the demo is a step of its own"},
 	{"docs/migrating-from-0.5.md", "", "TestTheCommandsOfTheGuideMoveAnElection", "it needs pods of 0.5's kind beside ours, and a judge over every step"},
+	{"docs/install.md", "sha256sum", "TestTheSameCommitGivesTheSameFiles", "a release lies where somebody has published it, and tests have no way out"},
+	{"docs/install.md", "skopeo", "TestTheImageIsTheProgramAndCertificates", "there is no registry to push to; the cluster pulls the same image from a folder"},
+	{"docs/install.md", "helm install", "make e2e", "the example chart installs it on the same nodes"},
 }
 
 // Shown are blocks that look like commands, and are what a program printed or
