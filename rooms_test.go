@@ -25,6 +25,7 @@ var rooms = []struct {
 	{"internal/route", "where traffic goes is written to the API server, by a follower of the lead", []string{"", "internal/kube"}},
 	{"internal/doctor", "the doctor reads what the others write, in their own words, and is wired by cmd", []string{"", "internal/engine", "internal/kube", "internal/lock", "internal/route"}},
 	{"internal/run", "the command follows the lead, and asks the library alone until when", []string{""}},
+	{"internal/page", "the documentation is read by tests, and knows nothing of the code", nil},
 	{"internal/status", "the HTTP face is handed what it shows, so that it stays a face", nil},
 }
 

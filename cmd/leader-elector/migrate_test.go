@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leader-elector/leader-elector/internal/page"
 	"github.com/leader-elector/leader-elector/internal/testplane"
 )
 
@@ -48,15 +48,19 @@ func TestTheCommandsOfTheGuideMoveAnElection(t *testing.T) {
 	m.judge()
 	m.someoneLeads("by the Endpoints")
 
-	blocks := shellBlocks(t, filepath.Join("..", "..", "docs", "migrating-from-0.5.md"))
-	if len(blocks) != 6 || !strings.HasPrefix(blocks[0], "election=example") {
-		t.Fatalf("the guide has %d blocks of commands, beginning with %q", len(blocks), blocks[0])
+	var blocks []page.Command
+	all, err := page.Read(filepath.Join("..", "..", "docs", "migrating-from-0.5.md"))
+	for _, b := range all {
+		blocks = append(blocks, b.Commands()...)
+	}
+	if err != nil || len(blocks) != 6 || !strings.HasPrefix(blocks[0].Text, "election=example") {
+		t.Fatalf("the guide has these blocks of commands (%v): %+v", err, blocks)
 	}
 	names := fmt.Sprintf("election=%[1]s lock_namespace=%[2]s deployment=%[1]s namespace=%[2]s account=%[1]s container=leader-elector image=new", migrated, m.ns)
 	var said []string
 	for _, block := range blocks[1:] {
-		said = append(said, m.run(names+"\n"+block))
-		m.someoneLeads("after\n" + block)
+		said = append(said, m.run(names+"\n"+block.Text))
+		m.someoneLeads("after\n" + block.Text)
 	}
 	holders := strings.Split(strings.TrimSpace(said[2]), "\n")
 	if len(holders) != 2 || !strings.Contains(holders[1], fmt.Sprintf(`"holderIdentity":%q`, holders[0])) {
@@ -70,19 +74,6 @@ func TestTheCommandsOfTheGuideMoveAnElection(t *testing.T) {
 	if code, _ := p.Do(t, http.MethodGet, "/api/v1/namespaces/"+m.ns+"/endpoints/"+migrated, nil); code != http.StatusNotFound {
 		t.Errorf("the old lock is still there: %d", code)
 	}
-}
-
-// shellBlocks are the fenced blocks of sh in a page.
-func shellBlocks(t *testing.T, file string) (blocks []string) {
-	t.Helper()
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(page), -1) {
-		blocks = append(blocks, b[1])
-	}
-	return blocks
 }
 
 func realKubectl(t *testing.T, p *testplane.Plane) string {

@@ -24,6 +24,9 @@ const (
 	Pause   = "leader-elector/pause:e2e"
 	Sidecar = "leader-elector:dev"
 	Nginx   = "nginx:latest"
+	// Unprivileged is what the manifests that are shipped name; it is the same
+	// image, which serves as root and as nobody.
+	Unprivileged = "nginxinc/nginx-unprivileged:stable"
 
 	Stream = "stream-server:dev" // of deploy/examples
 	Worker = "worker:dev"

@@ -42,7 +42,7 @@ func nginx(ctx context.Context, dir string, progress io.Writer) error {
 			return fmt.Errorf("making the file system of the nginx image: %w", err)
 		}
 	}
-	done := filepath.Join(dir, "nginx-"+key(rootfs, nginxConf)+".done")
+	done := filepath.Join(dir, "nginx-"+key(rootfs, nginxConf, Nginx, Unprivileged)+".done")
 	if _, err := os.Stat(done); err == nil {
 		return nil
 	}
@@ -61,8 +61,10 @@ func nginx(ctx context.Context, dir string, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := image.Store(dir, Nginx, img); err != nil {
-		return err
+	for _, name := range []string{Nginx, Unprivileged} {
+		if err := image.Store(dir, name, img); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(done, nil, 0o644)
 }

@@ -11,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/leader-elector/leader-elector/internal/page"
 	"github.com/leader-elector/leader-elector/test/e2e/cluster"
+	"github.com/leader-elector/leader-elector/test/e2e/docs"
 	"github.com/leader-elector/leader-elector/test/e2e/example"
 	"github.com/leader-elector/leader-elector/test/e2e/fault"
 	"github.com/leader-elector/leader-elector/test/e2e/report"
@@ -28,7 +30,9 @@ type options struct {
 	report string
 	churn  bool
 
-	examples string
+	examples  string
+	docs      string
+	installed string // the folder of the programs that a reader of the docs has
 }
 
 // runAll brings the cluster up, does the faults, reports, and takes it down.
@@ -41,6 +45,7 @@ func runAll(ctx context.Context, args []string) (err error) {
 	set.StringVar(&o.forms, "forms", "", "only these forms, by name, separated by commas")
 	set.BoolVar(&o.churn, "churn", false, "while the endpoints of other Services change")
 	set.StringVar(&o.examples, "examples", "", "which examples of deploy/examples, by name, separated by commas; only: all of them and no fault (default: all in a plain run, none with -full, -faults or -forms)")
+	set.StringVar(&o.docs, "docs", "", "which pages of the documentation, such as docs/handover.md, separated by commas; only: all of them and nothing else (default: as for -examples)")
 	set.StringVar(&o.out, "out", "dist/e2e", "the folder for results")
 	set.StringVar(&o.report, "report", "", "the file to write the report to")
 	if err := set.Parse(args); err != nil {
@@ -48,6 +53,10 @@ func runAll(ctx context.Context, args []string) (err error) {
 	}
 	if o.trials == 0 && o.full {
 		o.trials = 5
+	}
+	// Before the namespace is entered, from which no module can be had.
+	if o.installed, err = docs.Build(ctx, source()); err != nil {
+		return err
 	}
 	if err := prepare(ctx); err != nil {
 		return err
@@ -62,24 +71,30 @@ func runAll(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer s.file.Close()
-	if o.examples == "" {
+	if o.examples == "" && o.docs == "" {
 		if err := o.run(ctx, c, s); err != nil {
 			return err
 		}
 	}
-	return errors.Join(o.tryExamples(ctx, c), o.conclude(ctx, s))
+	return errors.Join(o.tryExamples(ctx, c), o.tryDocs(ctx, c), o.conclude(ctx, s))
+}
+
+// part says whether something that is listed by name is part of this run: list
+// is what was asked for of its kind, and other of the other kinds.
+func (o options) part(name, list string, other ...string) bool {
+	if list != "" {
+		return list == "only" || slices.Contains(strings.Split(list, ","), name)
+	}
+	return !o.full && strings.Join(other, "") == ""
 }
 
 // tryExamples tries those that are part of this run, side by side, as each has
 // a namespace of its own and spends its time on waiting.
 func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) error {
-	if o.examples == "" && (o.full || o.faults != "" || o.forms != "") {
-		return nil
-	}
 	var work sync.WaitGroup
 	faults := make([]error, len(example.All))
 	for i, e := range example.All {
-		if o.examples != "" && o.examples != "only" && !slices.Contains(strings.Split(o.examples, ","), e.Name) {
+		if !o.part(e.Name, o.examples, o.faults, o.forms, o.docs) {
 			continue
 		}
 		work.Go(func() {
@@ -89,6 +104,37 @@ func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) error {
 				return
 			}
 			fmt.Printf("example %-15s works, and goes on after a hand-over  (%.0f s)\n", e.Name, time.Since(begun).Seconds())
+		})
+	}
+	work.Wait()
+	return errors.Join(append(faults, ctx.Err())...)
+}
+
+// readers is how many pages are typed at once: the pods of more would wait for
+// each other.
+const readers = 4
+
+// tryDocs types the commands of the pages that are part of this run.
+func (o options) tryDocs(ctx context.Context, c *cluster.Cluster) error {
+	pages, err := page.Pages(source())
+	if err != nil {
+		return err
+	}
+	var work sync.WaitGroup
+	faults, free := make([]error, len(pages)), make(chan struct{}, readers)
+	for i, name := range pages {
+		blocks, err := page.Typed(source(), name)
+		if err != nil || page.Script(blocks) == "" || !o.part(name, o.docs, o.faults, o.forms, o.examples) {
+			faults[i] = err
+			continue
+		}
+		work.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			begun := time.Now()
+			if faults[i] = docs.Try(ctx, c, source(), o.installed, name); faults[i] == nil {
+				fmt.Printf("%-30s does what it says  (%.0f s)\n", name, time.Since(begun).Seconds())
+			}
 		})
 	}
 	work.Wait()
