@@ -1,0 +1,271 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	elector "github.com/leader-elector/leader-elector"
+	"golang.org/x/sys/unix"
+)
+
+// An act takes a millisecond and comes every two.
+const actLength, actPause = time.Millisecond, time.Millisecond
+
+// app is what acts for a candidate: a process of its own, this program again.
+// All apps of a run append to one log, and write to one store.
+type app struct {
+	who   string
+	log   *os.File
+	store *net.UnixConn
+}
+
+// actor is the app of one of the three couplings:
+//
+//	actor run   NAME LOG STORE            the command of `run`
+//	actor file  NAME LOG STORE STATE      reads the state file, acts under its lock
+//	actor told  NAME LOG STORE ADDRESS    is told by POST
+func actor(args []string) error {
+	if len(args) < 4 {
+		return errors.New("actor COUPLING NAME LOG STORE [STATE|ADDRESS]")
+	}
+	log, err := os.OpenFile(args[2], os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	store, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: args[3], Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	a := &app{who: args[1], log: log, store: store}
+	switch {
+	case args[0] == "run":
+		return a.run()
+	case args[0] == "file" && len(args) == 5:
+		return a.file(args[4])
+	case args[0] == "told" && len(args) == 5:
+		return a.told(args[4])
+	}
+	return fmt.Errorf("there is no coupling %q of %d arguments", args[0], len(args))
+}
+
+// act writes to the store and spends a moment, and then appends when it began
+// and ended, in one write.
+func (a *app) act(term string) error {
+	begin := elector.BootTime()
+	if _, err := fmt.Fprintf(a.store, "%s %s", term, a.who); err != nil {
+		return err
+	}
+	pause(actLength)
+	_, err := fmt.Fprintf(a.log, "%s %d %d %s\n", term, begin, elector.BootTime(), a.who)
+	return err
+}
+
+func pause(d time.Duration) {
+	t := unix.NsecToTimespec(int64(d))
+	unix.Nanosleep(&t, nil)
+}
+
+// run acts for as long as it exists.
+func (a *app) run() error {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM)
+	for {
+		select {
+		case <-end:
+			return nil
+		default:
+		}
+		if err := a.act(os.Getenv("LEADER_ELECTOR_TERM")); err != nil {
+			return err
+		}
+		pause(actPause)
+	}
+}
+
+// file acts under a shared lock beside the state file, while that says so.
+func (a *app) file(path string) error {
+	var lock *os.File
+	for ; ; pause(actPause) {
+		if lock == nil {
+			var err error
+			if lock, err = os.Open(path + ".lock"); err != nil {
+				continue // the sidecar makes it
+			}
+		}
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_SH); err != nil {
+			return err
+		}
+		var err error
+		if term, ok := mayAct(path); ok {
+			err = a.act(term)
+		}
+		if err := errors.Join(err, syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)); err != nil {
+			return err
+		}
+	}
+}
+
+// mayAct reads the state file.
+func mayAct(path string) (term string, ok bool) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", false
+	}
+	var s struct {
+		IsLeader bool
+		Term     string
+		Deadline float64
+	}
+	if json.Unmarshal(data, &s) != nil || !s.IsLeader {
+		return "", false
+	}
+	return s.Term, elector.BootTime().Seconds() < s.Deadline
+}
+
+// told acts from the news that it leads until it has accepted that it does not,
+// or until the time is over that it was told.
+func (a *app) told(address string) error {
+	var mu sync.Mutex
+	var term string
+	var deadline time.Duration
+	var newest uint64
+	hear := func(w http.ResponseWriter, r *http.Request) {
+		at := elector.BootTime()
+		var news struct {
+			IsLeader        bool
+			Term            *string
+			ValidForSeconds float64
+		}
+		var sequence uint64
+		fmt.Sscan(r.Header.Get("Leader-Elector-Sequence"), &sequence)
+		body, err := io.ReadAll(r.Body)
+		if err != nil || json.Unmarshal(body, &news) != nil {
+			http.Error(w, "not understood", http.StatusBadRequest)
+			return
+		}
+		mu.Lock() // waits for the act under way
+		defer mu.Unlock()
+		if sequence < newest {
+			return
+		}
+		newest, term = sequence, ""
+		if news.IsLeader && news.Term != nil {
+			term, deadline = *news.Term, at+time.Duration(news.ValidForSeconds*float64(time.Second))
+		}
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- (&http.Server{Handler: http.HandlerFunc(hear)}).Serve(l) }()
+	for ; ; pause(actPause) {
+		select {
+		case err := <-failed:
+			return err
+		default:
+		}
+		mu.Lock()
+		if term != "" && elector.BootTime() < deadline {
+			err = a.act(term)
+		}
+		mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// deed is a line of the log.
+type deed struct {
+	term       uint64
+	begin, end time.Duration
+	who        string
+}
+
+func parseDeed(line string) (d deed, err error) {
+	_, err = fmt.Sscan(line, &d.term, &d.begin, &d.end, &d.who)
+	return d, err
+}
+
+// deedJudge reads the log from its begin, line by line.
+type deedJudge struct {
+	acts     int
+	terms    int
+	newest   uint64        // the highest term so far
+	last     time.Duration // the latest end of any act of it
+	before   time.Duration // the latest end of any act of a lower term
+	beforeBy deed
+	latest   deed
+	by       map[string]int // acts of each app
+}
+
+// judge returns what is wrong with the next act, or "".
+func (j *deedJudge) judge(d deed) string {
+	j.acts++
+	if j.by == nil {
+		j.by = map[string]int{}
+	}
+	j.by[d.who]++
+	switch {
+	case d.term < j.newest:
+		return fmt.Sprintf("%s acts for term %d from %v to %v, written after an act of term %d by %s that began at %v",
+			d.who, d.term, d.begin, d.end, j.newest, j.latest.who, j.latest.begin)
+	case d.term > j.newest:
+		j.terms++
+		j.newest, j.before, j.beforeBy = d.term, j.last, j.latest
+	}
+	if d.begin <= j.before && j.terms > 1 {
+		return fmt.Sprintf("%s acts for term %d from %v, while %s acts for term %d until %v", d.who, d.term, d.begin, j.beforeBy.who, j.beforeBy.term, j.before)
+	}
+	if d.end > j.last || d.term > j.latest.term {
+		j.last = max(j.last, d.end)
+		j.latest = d
+	}
+	return ""
+}
+
+// storeJudge is a store that refuses terms below the highest that it has seen.
+// Its datagrams arrive in the order in which they were sent, so that a late
+// reader changes nothing.
+type storeJudge struct {
+	mu      sync.Mutex
+	term    uint64
+	taken   int
+	refused []string
+}
+
+func (s *storeJudge) serve(conn *net.UnixConn) {
+	buf := make([]byte, 256)
+	for {
+		n, err := conn.Read(buf)
+		if err != nil {
+			return
+		}
+		s.take(string(buf[:n]))
+	}
+}
+
+func (s *storeJudge) take(write string) {
+	text, who, _ := strings.Cut(write, " ")
+	var term uint64
+	fmt.Sscan(text, &term)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if term < s.term {
+		s.refused = append(s.refused, fmt.Sprintf("a write of %s for term %d, after one of term %d", who, term, s.term))
+		return
+	}
+	s.term = term
+	s.taken++
+}
