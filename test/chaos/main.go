@@ -41,7 +41,7 @@ func command(ctx context.Context, args []string) error {
 	flags.StringVar(&o.sidecar, "sidecar", "", "the leader-elector to try (make chaos builds it)")
 	flags.IntVar(&o.faults, "faults", 500, "how many faults")
 	flags.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: by chance")
-	flags.DurationVar(&o.gap, "gap", 1200*time.Millisecond, "mean time from one fault to the next")
+	flags.DurationVar(&o.gap, "gap", 900*time.Millisecond, "mean time from one fault to the next")
 	out := flags.String("out", "", "write the figures into this page of the docs")
 	law := flags.String("break", "", "build a sidecar that breaks this law instead, and demand that it is caught: "+lawNames())
 	keep := flags.Bool("keep", false, "keep what was written, even if nothing is wrong")

@@ -132,7 +132,7 @@ func (w *world) throttle(ctx context.Context, d time.Duration) error {
 	err := w.plane.Do(ctx, http.MethodPost, flowcontrol+"flowschemas", object{
 		"metadata": object{"name": jail},
 		"spec": object{
-			"priorityLevelConfiguration": object{"name": jail}, "matchingPrecedence": 1, "distinguisherMethod": object{"type": "ByUser"},
+			"priorityLevelConfiguration": object{"name": jail}, "matchingPrecedence": 2, "distinguisherMethod": object{"type": "ByUser"},
 			"rules": []object{{
 				"subjects":      []object{{"kind": "Group", "group": object{"name": "system:serviceaccounts:" + w.namespace}}},
 				"resourceRules": []object{{"verbs": []string{"*"}, "apiGroups": []string{"*"}, "resources": []string{"*"}, "namespaces": []string{"*"}, "clusterScope": true}},

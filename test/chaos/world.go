@@ -198,51 +198,46 @@ func (w *world) end() error {
 	return errors.Join(err, os.RemoveAll(filepath.Join(w.plane.Dir, "etcd")))
 }
 
+// atOnce is how many faults may be under way or wait for their place.
+const atOnce = 8
+
 // play lets the faults come, each when its time has come and its place is free.
 func (w *world) play(ctx context.Context) error {
 	if err := w.someoneLeads(ctx); err != nil {
 		return err
 	}
+	playing, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var under sync.WaitGroup
-	failed := make(chan error, 1)
-	defer under.Wait()
+	room := make(chan struct{}, atOnce)
 	for _, f := range plan(w.seed, w.faults, w.gap) {
 		if f.calm {
 			under.Wait()
-			wait(ctx, 2*ttl)
+			wait(playing, 2*ttl)
 		}
-		wait(ctx, f.gap)
+		wait(playing, f.gap)
+		room <- struct{}{}
 		at := w.aim(f)
 		place := w.place(f.kind, at)
-		place.Lock()
-		select {
-		case err := <-failed:
-			place.Unlock()
-			return err
-		case <-ctx.Done():
-			place.Unlock()
-			return nil
-		default:
-		}
-		w.begin(f, at)
 		under.Go(func() {
+			defer func() { <-room }()
+			place.Lock()
 			defer place.Unlock()
-			if err := f.kind.do(ctx, w, at, rand.New(rand.NewPCG(f.seed, 1))); err != nil {
-				select {
-				case failed <- fmt.Errorf("%s: %w", f.kind.name, err):
-				default:
-				}
+			if playing.Err() != nil {
+				return
+			}
+			w.begin(f, at)
+			if err := f.kind.do(playing, w, at, rand.New(rand.NewPCG(f.seed, 1))); err != nil && playing.Err() == nil {
+				stop(fmt.Errorf("%s: %w", f.kind.name, err))
 			}
 			w.log("  %d %s: over", f.n, f.kind.name)
 		})
 	}
 	under.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
+	if ctx.Err() != nil {
 		return nil
 	}
+	return context.Cause(playing)
 }
 
 // aim finds what a fault hits.
@@ -289,7 +284,7 @@ func (w *world) begin(f fault, at target) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts[f.kind.name]++
-	w.at = f.n
+	w.at = max(w.at, f.n)
 }
 
 // within is how long it may take from the end of all faults to a leader: the
