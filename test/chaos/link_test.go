@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"errors"
+)
+
+// echo is a server that sends lines back, behind a link.
+func echo(t *testing.T) (*link, *net.TCPConn, *bufio.Reader) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { io.Copy(c, c); c.Close() }()
+		}
+	}()
+	k, err := newLink("test", "127.0.0.1:0", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.proxy.Stop)
+	c, err := net.Dial("tcp", k.proxy.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return k, c.(*net.TCPConn), bufio.NewReader(c)
+}
+
+func say(t *testing.T, c net.Conn, line string) {
+	t.Helper()
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hear(t *testing.T, r *bufio.Reader, want string) {
+	t.Helper()
+	if got, err := r.ReadString('\n'); err != nil || got != want+"\n" {
+		t.Fatalf("heard %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
+	k, c, r := echo(t)
+	say(t, c, "before")
+	hear(t, r, "before")
+	if err := k.add(toxic{Name: "fault", Type: "hold", Stream: requests, Toxicity: 1}); err != nil {
+		t.Fatal(err)
+	}
+	say(t, c, "held")
+	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if line, err := r.ReadString('\n'); err == nil {
+		t.Fatalf("heard %q while requests were held back", line)
+	}
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if err := c.CloseWrite(); err != nil { // whoever said it gives up
+		t.Fatal(err)
+	}
+	if err := k.remove("fault"); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, r, "held")
+}
+
+func TestACutIsAReset(t *testing.T) {
+	k, c, r := echo(t)
+	say(t, c, "before")
+	hear(t, r, "before")
+	if err := k.reset(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadString('\n'); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %v, want a reset", err)
+	}
+}
+
+func TestAnAnswerIsResetInItsMiddle(t *testing.T) {
+	k, c, r := echo(t)
+	say(t, c, "before")
+	hear(t, r, "before")
+	if err := k.add(toxic{Name: "fault", Type: "limit_data", Stream: answers, Toxicity: 1, Attributes: map[string]any{"bytes": 3}}); err != nil {
+		t.Fatal(err)
+	}
+	say(t, c, "answer")
+	if got, err := r.ReadString('\n'); got != "ans" || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("heard %q, %v; want 3 bytes and a reset", got, err)
+	}
+}
