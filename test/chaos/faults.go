@@ -65,9 +65,9 @@ var kinds = []kind{
 	{"certificates rotated", 2, plane, false, func(ctx context.Context, w *world, _ target, _ *rand.Rand) error { return w.rotateCertificate(ctx) }},
 	{"token expires, replaced late", 2, aCard, false, tokenExpires},
 	{"token refused", 2, aCard, false, tokenRefused},
-	{"lock edited", 3, lease, false, onLock((*world).edit)},
+	{"lock edited", 2, lease, false, onLock((*world).edit)},
 	{"lock emptied", 1, lease, false, onLock((*world).empty)},
-	{"lock deleted", 2, lease, false, onLock((*world).remove)},
+	{"lock deleted", 1, lease, false, onLock((*world).remove)},
 	{"lock deleted and made by hand", 1, lease, false, onLock((*world).recreate)},
 	{"step-down", 4, wish, true, func(ctx context.Context, w *world, at target, r *rand.Rand) error { return w.stepDown(ctx, at.c, r) }},
 	{"switchover", 3, lease, true, onLock((*world).switchover)},
@@ -96,7 +96,7 @@ func plan(seed uint64, faults int, gap time.Duration) (all []fault) {
 		total += k.weight
 	}
 	for n := 0; n < faults; {
-		f := fault{leader: r.IntN(100) < 55, of: r.IntN(len(couplings)), far: r.IntN(2) == 1, seed: r.Uint64()}
+		f := fault{leader: r.IntN(100) < 60, of: r.IntN(len(couplings)), far: r.IntN(2) == 1, seed: r.Uint64()}
 		f.gap = time.Duration(min(r.ExpFloat64(), 4) * float64(gap))
 		f.calm = r.IntN(25) == 0
 		at := r.IntN(total)

@@ -199,7 +199,7 @@ func (w *world) end() error {
 }
 
 // atOnce is how many faults may be under way or wait for their place.
-const atOnce = 8
+const atOnce = 6
 
 // play lets the faults come, each when its time has come and its place is free.
 func (w *world) play(ctx context.Context) error {
@@ -217,7 +217,7 @@ func (w *world) play(ctx context.Context) error {
 		}
 		wait(playing, f.gap)
 		room <- struct{}{}
-		at := w.aim(f)
+		at := w.aim(playing, f)
 		place := w.place(f.kind, at)
 		under.Go(func() {
 			defer func() { <-room }()
@@ -240,11 +240,15 @@ func (w *world) play(ctx context.Context) error {
 	return context.Cause(playing)
 }
 
-// aim finds what a fault hits.
-func (w *world) aim(f fault) target {
+// aim finds what a fault hits. One that is meant for the leader waits for a
+// leader, though not for long: where nobody leads there is little to break.
+func (w *world) aim(ctx context.Context, f fault) target {
 	c := w.candidates[f.of]
-	if who, _ := w.referee.leader(); f.leader && who != "" {
-		c = w.candidates[slices.IndexFunc(w.candidates, func(c *candidate) bool { return c.id == who })]
+	for late := time.Now().Add(ttl); f.leader && ctx.Err() == nil && time.Now().Before(late); wait(ctx, 10*time.Millisecond) {
+		if who, _ := w.referee.leader(); who != "" {
+			c = w.candidates[slices.IndexFunc(w.candidates, func(c *candidate) bool { return c.id == who })]
+			break
+		}
 	}
 	if f.far {
 		return target{c, c.far}
