@@ -135,54 +135,61 @@ func mayAct(path string) (term string, ok bool) {
 // told acts from the news that it leads until it has accepted that it does not,
 // or until the time is over that it was told.
 func (a *app) told(address string) error {
-	var mu sync.Mutex
-	var term string
-	var deadline time.Duration
-	var newest uint64
-	hear := func(w http.ResponseWriter, r *http.Request) {
-		at := elector.BootTime()
-		var news struct {
-			IsLeader        bool
-			Term            *string
-			ValidForSeconds float64
-		}
-		var sequence uint64
-		fmt.Sscan(r.Header.Get("Leader-Elector-Sequence"), &sequence)
-		body, err := io.ReadAll(r.Body)
-		if err != nil || json.Unmarshal(body, &news) != nil {
-			http.Error(w, "not understood", http.StatusBadRequest)
-			return
-		}
-		mu.Lock() // waits for the act under way
-		defer mu.Unlock()
-		if sequence < newest {
-			return
-		}
-		newest, term = sequence, ""
-		if news.IsLeader && news.Term != nil {
-			term, deadline = *news.Term, at+time.Duration(news.ValidForSeconds*float64(time.Second))
-		}
-	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
+	var n news
 	failed := make(chan error, 1)
-	go func() { failed <- (&http.Server{Handler: http.HandlerFunc(hear)}).Serve(l) }()
+	go func() { failed <- http.Serve(l, &n) }()
 	for ; ; pause(actPause) {
 		select {
 		case err := <-failed:
 			return err
 		default:
 		}
-		mu.Lock()
-		if term != "" && elector.BootTime() < deadline {
-			err = a.act(term)
+		n.mu.Lock()
+		if n.term != "" && elector.BootTime() < n.deadline {
+			err = a.act(n.term)
 		}
-		mu.Unlock()
+		n.mu.Unlock()
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// news is the newest that an app was told. The mutex is held through an act.
+type news struct {
+	mu       sync.Mutex
+	term     string // empty: it does not lead
+	deadline time.Duration
+	sequence uint64
+}
+
+// ServeHTTP takes a piece of news, and accepts it once the act under way is over.
+func (n *news) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := elector.BootTime()
+	var said struct {
+		IsLeader        bool
+		Term            *string
+		ValidForSeconds float64
+	}
+	var sequence uint64
+	fmt.Sscan(r.Header.Get("Leader-Elector-Sequence"), &sequence)
+	body, err := io.ReadAll(r.Body)
+	if err != nil || json.Unmarshal(body, &said) != nil {
+		http.Error(w, "not understood", http.StatusBadRequest)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if sequence < n.sequence {
+		return // a piece that was broken off, overtaken by a newer one
+	}
+	n.sequence, n.term = sequence, ""
+	if said.IsLeader && said.Term != nil {
+		n.term, n.deadline = *said.Term, at+time.Duration(said.ValidForSeconds*float64(time.Second))
 	}
 }
 

@@ -35,23 +35,17 @@ func fail(err error) {
 	}
 }
 
+// wishes are what the command line says beside the options of the run.
+type wishes struct {
+	out, law string
+	keep     bool
+}
+
 func command(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	o := options{}
-	flags.StringVar(&o.sidecar, "sidecar", "", "the leader-elector to try (make chaos builds it)")
-	flags.IntVar(&o.faults, "faults", 500, "how many faults")
-	flags.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: by chance")
-	flags.DurationVar(&o.gap, "gap", 900*time.Millisecond, "mean time from one fault to the next")
-	out := flags.String("out", "", "write the figures into this page of the docs")
-	law := flags.String("break", "", "build a sidecar that breaks this law instead, and demand that it is caught: "+lawNames())
-	keep := flags.Bool("keep", false, "keep what was written, even if nothing is wrong")
-	if err := flags.Parse(args); err != nil {
+	o, wish, err := parse(args)
+	if err != nil {
 		return err
 	}
-	if o.seed == 0 {
-		o.seed = 1 + rand.Uint64N(1_000_000)
-	}
-	var err error
 	if o.self, err = os.Executable(); err != nil {
 		return err
 	}
@@ -64,11 +58,51 @@ func command(ctx context.Context, args []string) error {
 	}
 	defer log.Close()
 	o.out = io.MultiWriter(os.Stdout, log)
-	if *law != "" {
+	if err := o.program(ctx, wish.law); err != nil {
+		return errors.Join(err, os.RemoveAll(o.dir))
+	}
+	w := newWorld(o)
+	r, err := w.run(ctx)
+	if err == nil {
+		err = conclude(w, r, wish.law, wish.out)
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nseed %d; the logs of all processes are in %s", err, o.seed, o.dir)
+	}
+	if wish.keep {
+		fmt.Println("everything that was written is in", o.dir)
+		return nil
+	}
+	return os.RemoveAll(o.dir)
+}
+
+func parse(args []string) (o options, wish wishes, err error) {
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	flags.StringVar(&o.sidecar, "sidecar", "", "the leader-elector to try (make chaos builds it)")
+	flags.IntVar(&o.faults, "faults", 500, "how many faults")
+	flags.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: by chance")
+	flags.DurationVar(&o.gap, "gap", 900*time.Millisecond, "mean time from one fault to the next")
+	flags.StringVar(&wish.out, "out", "", "write the figures into this page of the docs")
+	flags.StringVar(&wish.law, "break", "", "build a sidecar that breaks this law instead, and demand that it is caught: "+lawNames())
+	flags.BoolVar(&wish.keep, "keep", false, "keep what was written, even if nothing is wrong")
+	if err := flags.Parse(args); err != nil {
+		return o, wish, err
+	}
+	if o.faults < 1 {
+		return o, wish, errors.New("-faults must be at least 1")
+	}
+	if o.seed == 0 {
+		o.seed = 1 + rand.Uint64N(1_000_000)
+	}
+	return o, wish, nil
+}
+
+// program finds the sidecar, or builds one that breaks a law.
+func (o *options) program(ctx context.Context, law string) (err error) {
+	if law != "" {
 		o.onlyLaw = true
-		if o.sidecar, err = buildBroken(ctx, *law, o.dir); err != nil {
-			return err
-		}
+		o.sidecar, err = buildBroken(ctx, law, o.dir)
+		return err
 	}
 	if o.sidecar, err = filepath.Abs(o.sidecar); err != nil {
 		return err
@@ -76,19 +110,7 @@ func command(ctx context.Context, args []string) error {
 	if _, err := os.Stat(o.sidecar); err != nil {
 		return fmt.Errorf("-sidecar names no program (make chaos builds it): %w", err)
 	}
-	w := newWorld(o)
-	r, err := w.run(ctx)
-	if err == nil {
-		err = conclude(w, r, *law, *out)
-	}
-	if err != nil {
-		return fmt.Errorf("%w\nseed %d; the logs of all processes are in %s", err, o.seed, o.dir)
-	}
-	if *keep {
-		fmt.Println("everything that was written is in", o.dir)
-		return nil
-	}
-	return os.RemoveAll(o.dir)
+	return nil
 }
 
 // conclude tells what was seen, and whether that is what was to be seen.

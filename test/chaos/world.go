@@ -101,7 +101,7 @@ func (w *world) count(what string) {
 func (w *world) broken(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.violations) < 50 { // what is broken once is often broken a thousand times
+	if len(w.violations) < 20 { // what is broken once is often broken a thousand times
 		w.violations = append(w.violations, what)
 		w.log("VIOLATION after %d faults: %s", w.at, what)
 	}
