@@ -246,29 +246,39 @@ func (j *deedJudge) judge(d deed) string {
 // Its datagrams arrive in the order in which they were sent, so that a late
 // reader changes nothing.
 type storeJudge struct {
-	mu      sync.Mutex
 	term    uint64
 	taken   int
 	refused []string
 }
 
+// serve takes writes until end.
 func (s *storeJudge) serve(conn *net.UnixConn) {
+	defer conn.Close()
 	buf := make([]byte, 256)
 	for {
 		n, err := conn.Read(buf)
-		if err != nil {
+		if err != nil || n == 0 {
 			return
 		}
 		s.take(string(buf[:n]))
 	}
 }
 
+// end sends what no app sends, and what comes after all that they sent.
+func (*storeJudge) end(path string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.Write(nil)
+	return err
+}
+
 func (s *storeJudge) take(write string) {
 	text, who, _ := strings.Cut(write, " ")
 	var term uint64
 	fmt.Sscan(text, &term)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if term < s.term {
 		s.refused = append(s.refused, fmt.Sprintf("a write of %s for term %d, after one of term %d", who, term, s.term))
 		return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -145,6 +146,18 @@ func (c *candidate) keep(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// end kills the pod's processes for good, and closes its way.
+func (c *candidate) end() error {
+	err := c.sidecar.Kill()
+	if c.app != nil {
+		err = errors.Join(err, c.app.Kill())
+	}
+	c.front.Close() // connections that hang are cut off
+	c.near.proxy.Stop()
+	c.far.proxy.Stop()
+	return err
 }
 
 // expects says what is about to end the sidecar, and when it is to start again.

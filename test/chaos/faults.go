@@ -98,7 +98,7 @@ func plan(seed uint64, faults int, gap time.Duration) (all []fault) {
 	for n := 0; n < faults; {
 		f := fault{leader: r.IntN(100) < 60, of: r.IntN(len(couplings)), far: r.IntN(2) == 1, seed: r.Uint64()}
 		f.gap = time.Duration(min(r.ExpFloat64(), 4) * float64(gap))
-		f.calm = r.IntN(25) == 0
+		f.calm = r.IntN(40) == 0
 		at := r.IntN(total)
 		for i := range kinds {
 			if at -= kinds[i].weight; at < 0 {

@@ -145,6 +145,7 @@ func (h *history) observe(line []byte) {
 // verdict is what the checker found.
 type verdict struct {
 	operations, unknown int
+	carried             int // of unknown outcome, and yet seen to have been carried out
 	result              porcupine.CheckResult
 	took                time.Duration
 	faults              []string
@@ -162,7 +163,9 @@ func (h *history) check(limit time.Duration) verdict {
 			v.unknown++
 		}
 		if o.got.version == 0 {
-			h.resolve(o, uint64(i))
+			if h.resolve(o, uint64(i)) && o.status == 0 {
+				v.carried++
+			}
 		}
 	}
 	closeUnknown(h.ops)
@@ -181,12 +184,13 @@ func (h *history) check(limit time.Duration) verdict {
 
 // resolve finds which version an unanswered write has made, by its content. One
 // that nobody ever saw gets a number that no version has.
-func (h *history) resolve(o *operation, i uint64) {
+func (h *history) resolve(o *operation, i uint64) (seen bool) {
 	if v, ok := h.by[o.wrote]; ok && o.wrote != "" {
 		o.resolved, o.resolvedUID = v, h.versions[v].uid
-		return
+		return true
 	}
 	o.resolved, o.resolvedUID = math.MaxUint64-i, fmt.Sprintf("nobody saw what operation %d made", i)
+	return false
 }
 
 // closeUnknown gives unanswered swaps an end where that changes nothing: a

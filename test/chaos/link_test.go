@@ -2,30 +2,37 @@ package main
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"syscall"
 	"testing"
 	"time"
-
-	"errors"
 )
 
-// echo is a server that sends lines back, behind a link.
-func echo(t *testing.T) (*link, *net.TCPConn, *bufio.Reader) {
+// echo is a server that sends lines back, behind a link. It tells what it got.
+func echo(t *testing.T) (*link, net.Conn, *bufio.Reader, <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	got := make(chan string, 10)
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go func() { io.Copy(c, c); c.Close() }()
+			go func() {
+				defer c.Close()
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					got <- lines.Text()
+					fmt.Fprintln(c, lines.Text())
+				}
+			}()
 		}
 	}()
 	k, err := newLink("test", "127.0.0.1:0", l.Addr().String())
@@ -39,7 +46,7 @@ func echo(t *testing.T) (*link, *net.TCPConn, *bufio.Reader) {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(20 * time.Second))
-	return k, c.(*net.TCPConn), bufio.NewReader(c)
+	return k, c, bufio.NewReader(c), got
 }
 
 func say(t *testing.T, c net.Conn, line string) {
@@ -57,7 +64,7 @@ func hear(t *testing.T, r *bufio.Reader, want string) {
 }
 
 func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
-	k, c, r := echo(t)
+	k, c, r, got := echo(t)
 	say(t, c, "before")
 	hear(t, r, "before")
 	if err := k.add(toxic{Name: "fault", Type: "hold", Stream: requests, Toxicity: 1}); err != nil {
@@ -68,18 +75,26 @@ func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
 	if line, err := r.ReadString('\n'); err == nil {
 		t.Fatalf("heard %q while requests were held back", line)
 	}
-	c.SetReadDeadline(time.Now().Add(20 * time.Second))
-	if err := c.CloseWrite(); err != nil { // whoever said it gives up
+	if err := c.Close(); err != nil { // whoever said it has given up
 		t.Fatal(err)
 	}
 	if err := k.remove("fault"); err != nil {
 		t.Fatal(err)
 	}
-	hear(t, r, "held")
+	for _, want := range []string{"before", "held"} {
+		select {
+		case line := <-got:
+			if line != want {
+				t.Errorf("the server got %q, want %q", line, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%q did not arrive", want)
+		}
+	}
 }
 
 func TestACutIsAReset(t *testing.T) {
-	k, c, r := echo(t)
+	k, c, r, _ := echo(t)
 	say(t, c, "before")
 	hear(t, r, "before")
 	if err := k.reset(); err != nil {
@@ -91,7 +106,7 @@ func TestACutIsAReset(t *testing.T) {
 }
 
 func TestAnAnswerIsResetInItsMiddle(t *testing.T) {
-	k, c, r := echo(t)
+	k, c, r, _ := echo(t)
 	say(t, c, "before")
 	hear(t, r, "before")
 	if err := k.add(toxic{Name: "fault", Type: "limit_data", Stream: answers, Toxicity: 1, Attributes: map[string]any{"bytes": 3}}); err != nil {

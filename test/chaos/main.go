@@ -81,7 +81,7 @@ func parse(args []string) (o options, wish wishes, err error) {
 	flags.StringVar(&o.sidecar, "sidecar", "", "the leader-elector to try (make chaos builds it)")
 	flags.IntVar(&o.faults, "faults", 500, "how many faults")
 	flags.Uint64Var(&o.seed, "seed", 0, "of everything that is drawn; 0: by chance")
-	flags.DurationVar(&o.gap, "gap", 900*time.Millisecond, "mean time from one fault to the next")
+	flags.DurationVar(&o.gap, "gap", 600*time.Millisecond, "mean time from one fault to the next")
 	flags.StringVar(&wish.out, "out", "", "write the figures into this page of the docs")
 	flags.StringVar(&wish.law, "break", "", "build a sidecar that breaks this law instead, and demand that it is caught: "+lawNames())
 	flags.BoolVar(&wish.keep, "keep", false, "keep what was written, even if nothing is wrong")

@@ -83,7 +83,7 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, "| questions answered to the referee | %d |\n", r.asked)
 	fmt.Fprintf(&b, "| acts of the apps: by `run`, by file, told | %d, %d, %d, in %d terms |\n", w.deeds.by["a"], w.deeds.by["b"], w.deeds.by["c"], w.deeds.terms)
 	fmt.Fprintf(&b, "| writes that the store took, and refused for a lower term | %d, %d |\n", w.store.taken, len(w.store.refused))
-	fmt.Fprintf(&b, "| operations on the lock, and how many without a known outcome | %d, %d |\n", r.verdict.operations, r.verdict.unknown)
+	fmt.Fprintf(&b, "| operations on the lock, how many of unknown outcome, and of those seen to be carried out | %d, %d, %d |\n", r.verdict.operations, r.verdict.unknown, r.verdict.carried)
 	fmt.Fprintf(&b, "| … linearizable (porcupine) | %s, in %v |\n", r.verdict.result, r.verdict.took.Round(time.Millisecond))
 	fmt.Fprintf(&b, "| the API's answers: 2xx, 401, 404, 409, 429, 5xx, none | %s |\n", w.tally.String())
 	fmt.Fprintf(&b, "| most private memory of a sidecar, most open files | %.1f MiB, %d |\n", float64(w.rss)/1024, w.files)

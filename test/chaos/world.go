@@ -55,10 +55,13 @@ type world struct {
 	referee    *referee
 	deeds      deedJudge
 	store      storeJudge
+	storeConn  *net.UnixConn
 	tally      tally
 	hands      atomic.Int64
 
 	certificate atomic.Pointer[tls.Certificate]
+
+	logging sync.Mutex // of out; it may be taken with mu held
 
 	mu         sync.Mutex
 	counts     map[string]int
@@ -88,6 +91,8 @@ func (w *world) program(name, path string, args ...string) *controlplane.Process
 }
 
 func (w *world) log(format string, args ...any) {
+	w.logging.Lock()
+	defer w.logging.Unlock()
 	fmt.Fprintf(w.out, "%s %7.3f %s\n", time.Now().UTC().Format("15:04:05.000"), time.Since(w.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -129,17 +134,24 @@ func (w *world) run(ctx context.Context) (_ *report, err error) {
 		life.Go(func() { failed <- c.keep(living) })
 		life.Go(func() { w.referee.watch(living, c.id, c.address) })
 	}
-	life.Go(func() { failed <- w.readDeeds(living) })
 	life.Go(func() { w.measure(living) })
+	acting, still := context.WithCancel(ctx)
+	defer still()
+	var records sync.WaitGroup
+	records.Go(func() { failed <- w.readDeeds(acting) })
+	records.Go(func() { w.store.serve(w.storeConn) })
 	err = w.play(playing)
 	if err == nil && ctx.Err() == nil && !w.stopped() {
 		err = w.settle(ctx)
 	}
 	die()
 	for _, c := range w.candidates {
-		c.sidecar.Kill()
+		err = errors.Join(err, c.end())
 	}
 	life.Wait()
+	still() // nobody acts any more
+	err = errors.Join(err, w.store.end(w.file("store")))
+	records.Wait()
 	close(failed)
 	for e := range failed {
 		err = errors.Join(err, e)
@@ -169,11 +181,9 @@ func (w *world) start(ctx context.Context) (err error) {
 	if err := errors.Join(w.trust(), w.makeJail(ctx)); err != nil {
 		return err
 	}
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: w.file("store"), Net: "unixgram"})
-	if err != nil {
+	if w.storeConn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: w.file("store"), Net: "unixgram"}); err != nil {
 		return err
 	}
-	go w.store.serve(conn)
 	for i, coupling := range couplings {
 		c, err := w.prepare(ctx, i, string(rune('a'+i)), coupling)
 		if err != nil {
@@ -184,18 +194,9 @@ func (w *world) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// end takes down what start brought up.
+// end takes the control plane down, and removes its data.
 func (w *world) end() error {
-	for _, c := range w.candidates {
-		if c.app != nil {
-			c.app.Kill()
-		}
-		if c.front != nil {
-			c.front.Close()
-		}
-	}
-	err := w.plane.Stop()
-	return errors.Join(err, os.RemoveAll(filepath.Join(w.plane.Dir, "etcd")))
+	return errors.Join(w.plane.Stop(), os.RemoveAll(filepath.Join(w.plane.Dir, "etcd")))
 }
 
 // atOnce is how many faults may be under way or wait for their place.
@@ -244,7 +245,7 @@ func (w *world) play(ctx context.Context) error {
 // leader, though not for long: where nobody leads there is little to break.
 func (w *world) aim(ctx context.Context, f fault) target {
 	c := w.candidates[f.of]
-	for late := time.Now().Add(ttl); f.leader && ctx.Err() == nil && time.Now().Before(late); wait(ctx, 10*time.Millisecond) {
+	for late := time.Now().Add(ttl / 2); f.leader && ctx.Err() == nil && time.Now().Before(late); wait(ctx, 10*time.Millisecond) {
 		if who, _ := w.referee.leader(); who != "" {
 			c = w.candidates[slices.IndexFunc(w.candidates, func(c *candidate) bool { return c.id == who })]
 			break
