@@ -24,7 +24,9 @@ var brokenLaws = map[string][]edit{
 			m.trust.Sent = w.sent
 		}
 		if !f.isRead {`}},
-	"trust never runs out": {{"internal/engine/trust.go", "if t.Length <= 0 || now.Boot >= t.Until() {", "if t.Length <= 0 {"}},
+	"a tombstone is free":                 {{"internal/engine/campaign.go", "m.firstInstall(rec):\n\t\treturn k.since\n", "rec.tombstone():\n\t\treturn k.since\n"}},
+	"released before the app has stopped": {{"internal/engine/lead.go", "\tcase m.app.state == appStopping:\n\t\tif m.orderly", "\tcase m.app.state == appStopping && !m.orderly:\n\t\tif m.orderly"}},
+	"trust never runs out":                {{"internal/engine/trust.go", "if t.Length <= 0 || now.Boot >= t.Until() {", "if t.Length <= 0 {"}},
 }
 
 // edit replaces a text that stands in a file once.
