@@ -18,8 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An act takes a millisecond and comes every two.
-const actLength, actPause = time.Millisecond, time.Millisecond
+// An act takes a millisecond and comes every two. An app that is told to stop
+// acts on for a while: who releases the lock before it has stopped is found out.
+const (
+	actLength = time.Millisecond
+	actPause  = time.Millisecond
+	longAct   = 60 * time.Millisecond // every hundredth of the file's app, much less than the margin
+	stopsIn   = 300 * time.Millisecond
+)
 
 // app is what acts for a candidate: a process of its own, this program again.
 // All apps of a run append to one log, and write to one store.
@@ -60,12 +66,12 @@ func actor(args []string) error {
 
 // act writes to the store and spends a moment, and then appends when it began
 // and ended, in one write.
-func (a *app) act(term string) error {
+func (a *app) act(term string, length time.Duration) error {
 	begin := elector.BootTime()
 	if _, err := fmt.Fprintf(a.store, "%s %s", term, a.who); err != nil {
 		return err
 	}
-	pause(actLength)
+	pause(length)
 	_, err := fmt.Fprintf(a.log, "%s %d %d %s\n", term, begin, elector.BootTime(), a.who)
 	return err
 }
@@ -77,25 +83,28 @@ func pause(d time.Duration) {
 
 // run acts for as long as it exists.
 func (a *app) run() error {
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, syscall.SIGTERM)
-	for {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	var end <-chan time.Time
+	for ; ; pause(actPause) {
 		select {
+		case <-told:
+			end = time.After(stopsIn)
 		case <-end:
 			return nil
 		default:
 		}
-		if err := a.act(os.Getenv("LEADER_ELECTOR_TERM")); err != nil {
+		if err := a.act(os.Getenv("LEADER_ELECTOR_TERM"), actLength); err != nil {
 			return err
 		}
-		pause(actPause)
 	}
 }
 
 // file acts under a shared lock beside the state file, while that says so.
 func (a *app) file(path string) error {
 	var lock *os.File
-	for ; ; pause(actPause) {
+	for n := 1; ; n++ {
+		pause(actPause)
 		if lock == nil {
 			var err error
 			if lock, err = os.Open(path + ".lock"); err != nil {
@@ -107,7 +116,11 @@ func (a *app) file(path string) error {
 		}
 		var err error
 		if term, ok := mayAct(path); ok {
-			err = a.act(term)
+			length := actLength
+			if n%100 == 0 {
+				length = longAct
+			}
+			err = a.act(term, length)
 		}
 		if err := errors.Join(err, syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)); err != nil {
 			return err
@@ -150,7 +163,7 @@ func (a *app) told(address string) error {
 		}
 		n.mu.Lock()
 		if n.term != "" && elector.BootTime() < n.deadline {
-			err = a.act(n.term)
+			err = a.act(n.term, actLength)
 		}
 		n.mu.Unlock()
 		if err != nil {
@@ -167,7 +180,8 @@ type news struct {
 	sequence uint64
 }
 
-// ServeHTTP takes a piece of news, and accepts it once the act under way is over.
+// ServeHTTP takes a piece of news. The end of the lead it accepts once nothing
+// acts any more.
 func (n *news) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := elector.BootTime()
 	var said struct {
@@ -187,7 +201,16 @@ func (n *news) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if sequence < n.sequence {
 		return // a piece that was broken off, overtaken by a newer one
 	}
-	n.sequence, n.term = sequence, ""
+	n.sequence = sequence
+	if n.term != "" && !said.IsLeader {
+		n.mu.Unlock()
+		pause(stopsIn)
+		n.mu.Lock()
+	}
+	if n.sequence != sequence {
+		return // newer news came meanwhile
+	}
+	n.term = ""
 	if said.IsLeader && said.Term != nil {
 		n.term, n.deadline = *said.Term, at+time.Duration(said.ValidForSeconds*float64(time.Second))
 	}
