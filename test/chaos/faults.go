@@ -69,6 +69,7 @@ var kinds = []kind{
 	{"lock emptied", 1, lease, false, onLock((*world).empty)},
 	{"lock deleted", 1, lease, false, onLock((*world).remove)},
 	{"lock deleted and made by hand", 1, lease, false, onLock((*world).recreate)},
+	{"lock changed behind the leader's back", 3, lease, false, behindItsBack},
 	{"step-down", 4, wish, true, func(ctx context.Context, w *world, at target, r *rand.Rand) error { return w.stepDown(ctx, at.c, r) }},
 	{"switchover", 3, lease, true, onLock((*world).switchover)},
 	{"pause", 1, lease, true, onLock((*world).pause)},
@@ -129,6 +130,22 @@ func onLock(do func(*world, context.Context, *rand.Rand) error) func(context.Con
 		}
 		return nil
 	}
+}
+
+// behindItsBack changes or deletes the lock while the leader hears nothing: it
+// acts on until its trust ends, and nobody else may lead before.
+func behindItsBack(ctx context.Context, w *world, at target, r *rand.Rand) error {
+	deaf := toxic{Name: "deaf", Type: "hold", Stream: answers, Toxicity: 1}
+	if err := at.c.near.add(deaf); err != nil {
+		return err
+	}
+	wait(ctx, 50*time.Millisecond)
+	change := []func(*world, context.Context, *rand.Rand) error{(*world).edit, (*world).empty, (*world).remove, (*world).recreate}[r.IntN(4)]
+	if err := onLock(change)(ctx, w, at, r); err != nil {
+		return err
+	}
+	wait(ctx, between(r, ttl/2, ttl))
+	return at.c.near.remove(deaf.Name)
 }
 
 func frozen(least, most time.Duration) func(context.Context, *world, target, *rand.Rand) error {
