@@ -107,6 +107,9 @@ func plan(seed uint64, faults int, gap time.Duration) (all []fault) {
 				break
 			}
 		}
+		if f.kind.at == lease {
+			f.leader = true // while nobody leads, an edit of the lock breaks little
+		}
 		if !f.kind.request {
 			n++
 		}
