@@ -112,42 +112,6 @@ func (w *world) serial(ctx context.Context) (string, error) {
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String(), nil
 }
 
-// jail is the priority level without a seat: whoever a flow schema sends there is
-// answered 429.
-const jail = "chaos-jail"
-
-const flowcontrol = "/apis/flowcontrol.apiserver.k8s.io/v1/"
-
-func (w *world) makeJail(ctx context.Context) error {
-	return w.plane.Do(ctx, http.MethodPost, flowcontrol+"prioritylevelconfigurations", object{
-		"metadata": object{"name": jail},
-		"spec": object{"type": "Limited", "limited": object{
-			"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0, "limitResponse": object{"type": "Reject"},
-		}},
-	}, nil)
-}
-
-// throttle sends the candidates to the jail for a while.
-func (w *world) throttle(ctx context.Context, d time.Duration) error {
-	err := w.plane.Do(ctx, http.MethodPost, flowcontrol+"flowschemas", object{
-		"metadata": object{"name": jail},
-		"spec": object{
-			"priorityLevelConfiguration": object{"name": jail}, "matchingPrecedence": 2, "distinguisherMethod": object{"type": "ByUser"},
-			"rules": []object{{
-				"subjects":      []object{{"kind": "Group", "group": object{"name": "system:serviceaccounts:" + w.namespace}}},
-				"resourceRules": []object{{"verbs": []string{"*"}, "apiGroups": []string{"*"}, "resources": []string{"*"}, "namespaces": []string{"*"}, "clusterScope": true}},
-			}},
-		},
-	}, nil)
-	if err != nil {
-		return err
-	}
-	wait(ctx, d)
-	return w.insist("letting the candidates out of the jail", func(ctx context.Context) error {
-		return w.plane.Do(ctx, http.MethodDelete, flowcontrol+"flowschemas/"+jail, nil, nil)
-	})
-}
-
 // insist tries what must be done in the end until it is.
 func (w *world) insist(what string, f func(context.Context) error) (err error) {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
