@@ -176,7 +176,7 @@ func (c *candidate) judgeEnd() time.Duration {
 	how := state.Sys().(syscall.WaitStatus)
 	killed := how.Signaled() && how.Signal() == syscall.SIGKILL
 	c.w.log("%s has ended (%s): %v", c.id, c.expect, state)
-	// A few seconds after the thaw the kernel's timer may still come first.
+	// Trust that ended in the freeze ends the process when it is thawed, too.
 	wasFrozen := !c.frozen.IsZero() && (c.until.Before(c.frozen) || time.Since(c.until) < ttl)
 	switch {
 	case c.expect == "killed" && killed:

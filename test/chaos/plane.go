@@ -114,7 +114,7 @@ func (w *world) serial(ctx context.Context) (string, error) {
 
 // insist tries what must be done in the end until it is.
 func (w *world) insist(what string, f func(context.Context) error) (err error) {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); wait(context.Background(), 200*time.Millisecond) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		err = f(ctx)
 		cancel()

@@ -180,7 +180,7 @@ func (r *recorder) hangsAfterCommit(ctx context.Context, d time.Duration) {
 	close(h.end)
 }
 
-// serve answers a candidate's TLS with the certificate that is current.
+// server answers a candidate's TLS with the certificate that is current.
 func (r *recorder) server(certificate *atomic.Pointer[tls.Certificate]) *http.Server {
 	return &http.Server{
 		Handler: r, ErrorLog: silent(),
