@@ -155,8 +155,8 @@ func (c *candidate) end() error {
 		err = errors.Join(err, c.app.Kill())
 	}
 	c.front.Close() // connections that hang are cut off
-	c.near.proxy.Stop()
-	c.far.proxy.Stop()
+	c.near.close()
+	c.far.close()
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -60,14 +61,29 @@ func (l *link) add(t toxic) error {
 	return nil
 }
 
-// during adds a toxic and takes it away after a while.
+// during adds a toxic and takes it away after a while; the connections go on.
 func (l *link) during(ctx context.Context, d time.Duration, t toxic) error {
 	t.Name, t.Toxicity = "fault", 1
 	if err := l.add(t); err != nil {
 		return err
 	}
 	wait(ctx, d)
-	return l.remove("fault")
+	return l.remove(t.Name)
+}
+
+// fatally is during with a toxic that no connection survives: all are reset
+// before it is taken away.
+func (l *link) fatally(ctx context.Context, d time.Duration, t toxic) error {
+	t.Name, t.Toxicity = "fault", 1
+	if err := l.add(t); err != nil {
+		return err
+	}
+	wait(ctx, d)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proxy.Stop()
+	wait(context.Background(), 100*time.Millisecond)
+	return errors.Join(l.remove(t.Name), l.proxy.Start())
 }
 
 // remove takes a toxic away. toxiproxy waits for each connection to be at rest;
@@ -78,8 +94,18 @@ func (l *link) remove(name string) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(20 * time.Second):
-		return fmt.Errorf("%s: toxiproxy did not give up its toxic within 20 s", l.name)
+	case <-time.After(time.Minute):
+		return fmt.Errorf("%s: toxiproxy did not give up its toxic within a minute", l.name)
+	}
+}
+
+// close ends the link for good.
+func (l *link) close() {
+	done := make(chan struct{})
+	go func() { l.proxy.Stop(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second): // toxiproxy stands still, which the run has told
 	}
 }
 
@@ -114,7 +140,7 @@ func cutOff(ctx context.Context, l *link, r *rand.Rand) error {
 
 func loses(direction string) linkFault {
 	return func(ctx context.Context, l *link, r *rand.Rand) error {
-		return l.during(ctx, between(r, 500*time.Millisecond, 7*time.Second), toxic{Type: "timeout", Stream: direction, Attributes: map[string]any{"timeout": 0}})
+		return l.fatally(ctx, between(r, 500*time.Millisecond, 7*time.Second), toxic{Type: "timeout", Stream: direction, Attributes: map[string]any{"timeout": 0}})
 	}
 }
 
@@ -125,18 +151,18 @@ func holdsBack(ctx context.Context, l *link, r *rand.Rand) error {
 // delays is later than an attempt's deadline (a sixth of the ttl) in most cases.
 func delays(ctx context.Context, l *link, r *rand.Rand) error {
 	late := between(r, 300*time.Millisecond, 3500*time.Millisecond).Milliseconds()
-	return l.during(ctx, between(r, time.Second, 8*time.Second), toxic{Type: "latency", Stream: either(r), Attributes: map[string]any{"latency": late, "jitter": late / 4}})
+	return l.during(ctx, between(r, time.Second, 8*time.Second), toxic{Type: "late", Stream: either(r), Attributes: map[string]any{"milliseconds": late}})
 }
 
 func drips(ctx context.Context, l *link, r *rand.Rand) error {
-	return l.during(ctx, between(r, time.Second, 8*time.Second), toxic{Type: "slicer", Stream: either(r),
-		Attributes: map[string]any{"average_size": 40, "size_variation": 20, "delay": 2000 + r.IntN(20000)}})
+	return l.during(ctx, between(r, time.Second, 8*time.Second), toxic{Type: "drip", Stream: either(r),
+		Attributes: map[string]any{"bytes": 20 + r.IntN(40), "milliseconds": 2 + r.IntN(20)}})
 }
 
 // resetsInAnswer lets so many bytes of answers pass and then resets: within a
 // handshake, a head, a body, or an event of a watch.
 func resetsInAnswer(ctx context.Context, l *link, r *rand.Rand) error {
-	return l.during(ctx, between(r, 500*time.Millisecond, 5*time.Second), toxic{Type: "limit_data", Stream: answers, Attributes: map[string]any{"bytes": r.IntN(5000)}})
+	return l.fatally(ctx, between(r, 500*time.Millisecond, 5*time.Second), toxic{Type: "limit_data", Stream: answers, Attributes: map[string]any{"bytes": r.IntN(5000)}})
 }
 
 func either(r *rand.Rand) string { return []string{requests, answers}[r.IntN(2)] }

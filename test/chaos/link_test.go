@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -89,6 +90,29 @@ func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
 			}
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%q did not arrive", want)
+		}
+	}
+}
+
+func TestWhatIsSlowArrivesWholeEvenIfTheFaultEndsInItsMiddle(t *testing.T) {
+	for _, slow := range []toxic{
+		{Type: "late", Attributes: map[string]any{"milliseconds": 60000}},
+		{Type: "late", Attributes: map[string]any{"milliseconds": 5}},
+		{Type: "drip", Attributes: map[string]any{"bytes": 7, "milliseconds": 60000}},
+		{Type: "drip", Attributes: map[string]any{"bytes": 7, "milliseconds": 1}},
+	} {
+		for _, slow.Stream = range []string{requests, answers} {
+			k, c, r, _ := echo(t)
+			line := strings.Repeat("a long line ", 100)
+			slow.Name, slow.Toxicity = "fault", 1
+			if err := k.add(slow); err != nil {
+				t.Fatal(err)
+			}
+			say(t, c, line)
+			if err := k.remove(slow.Name); err != nil {
+				t.Fatal(err)
+			}
+			hear(t, r, line)
 		}
 	}
 }
