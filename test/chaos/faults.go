@@ -138,17 +138,17 @@ func onLock(do func(*world, context.Context, *rand.Rand) error) func(context.Con
 // behindItsBack changes or deletes the lock while the leader hears nothing: it
 // acts on until its trust ends, and nobody else may lead before.
 func behindItsBack(ctx context.Context, w *world, at target, r *rand.Rand) error {
-	deaf := toxic{Name: "deaf", Type: "hold", Stream: answers, Toxicity: 1}
-	if err := at.c.near.add(deaf); err != nil {
-		return err
-	}
+	at.c.near.taken.Lock() // whoever has a link never waits for the lock
+	defer at.c.near.taken.Unlock()
+	at.c.near.sky[answers].set(mode{kind: "hold"})
+	defer at.c.near.sky[answers].set(mode{})
 	wait(ctx, 50*time.Millisecond)
 	change := []func(*world, context.Context, *rand.Rand) error{(*world).edit, (*world).empty, (*world).remove, (*world).recreate}[r.IntN(4)]
 	if err := onLock(change)(ctx, w, at, r); err != nil {
 		return err
 	}
 	wait(ctx, between(r, ttl/2, ttl))
-	return at.c.near.remove(deaf.Name)
+	return nil
 }
 
 func frozen(least, most time.Duration) func(context.Context, *world, target, *rand.Rand) error {

@@ -68,9 +68,7 @@ func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
 	k, c, r, got := echo(t)
 	say(t, c, "before")
 	hear(t, r, "before")
-	if err := k.add(toxic{Name: "fault", Type: "hold", Stream: requests, Toxicity: 1}); err != nil {
-		t.Fatal(err)
-	}
+	k.sky[requests].set(mode{kind: "hold"})
 	say(t, c, "held")
 	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	if line, err := r.ReadString('\n'); err == nil {
@@ -79,9 +77,7 @@ func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
 	if err := c.Close(); err != nil { // whoever said it has given up
 		t.Fatal(err)
 	}
-	if err := k.remove("fault"); err != nil {
-		t.Fatal(err)
-	}
+	k.sky[requests].set(mode{})
 	for _, want := range []string{"before", "held"} {
 		select {
 		case line := <-got:
@@ -95,24 +91,38 @@ func TestWhatWasHeldBackArrivesWhenTheNetworkHeals(t *testing.T) {
 }
 
 func TestWhatIsSlowArrivesWholeEvenIfTheFaultEndsInItsMiddle(t *testing.T) {
-	for _, slow := range []toxic{
-		{Type: "late", Attributes: map[string]any{"milliseconds": 60000}},
-		{Type: "late", Attributes: map[string]any{"milliseconds": 5}},
-		{Type: "drip", Attributes: map[string]any{"bytes": 7, "milliseconds": 60000}},
-		{Type: "drip", Attributes: map[string]any{"bytes": 7, "milliseconds": 1}},
+	for _, slow := range []mode{
+		{kind: "late", late: time.Hour}, {kind: "late", late: 5 * time.Millisecond},
+		{kind: "drip", bytes: 7, late: time.Hour}, {kind: "drip", bytes: 7, late: time.Millisecond},
 	} {
-		for _, slow.Stream = range []string{requests, answers} {
+		for _, direction := range []string{requests, answers} {
 			k, c, r, _ := echo(t)
 			line := strings.Repeat("a long line ", 100)
-			slow.Name, slow.Toxicity = "fault", 1
-			if err := k.add(slow); err != nil {
-				t.Fatal(err)
-			}
+			k.sky[direction].set(slow)
 			say(t, c, line)
-			if err := k.remove(slow.Name); err != nil {
-				t.Fatal(err)
+			if slow.late == time.Hour {
+				k.sky[direction].set(mode{})
 			}
 			hear(t, r, line)
+		}
+	}
+}
+
+func TestNoConnectionLivesOnWithAHole(t *testing.T) {
+	for _, direction := range []string{requests, answers} {
+		k, c, r, _ := echo(t)
+		say(t, c, "before")
+		hear(t, r, "before")
+		k.sky[direction].set(mode{kind: "lose"})
+		say(t, c, "lost")
+		c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if line, err := r.ReadString('\n'); err == nil {
+			t.Fatalf("heard %q while %s were lost", line, direction)
+		}
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		k.sky[direction].set(mode{})
+		if line, err := r.ReadString('\n'); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("heard %q, %v after %s were lost, want a reset", line, err, direction)
 		}
 	}
 }
@@ -133,9 +143,7 @@ func TestAnAnswerIsResetInItsMiddle(t *testing.T) {
 	k, c, r, _ := echo(t)
 	say(t, c, "before")
 	hear(t, r, "before")
-	if err := k.add(toxic{Name: "fault", Type: "limit_data", Stream: answers, Toxicity: 1, Attributes: map[string]any{"bytes": 3}}); err != nil {
-		t.Fatal(err)
-	}
+	k.sky[answers].set(mode{kind: "limit", bytes: 3})
 	say(t, c, "answer")
 	if got, err := r.ReadString('\n'); got != "ans" || !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("heard %q, %v; want 3 bytes and a reset", got, err)

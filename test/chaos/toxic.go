@@ -1,127 +1,162 @@
 package main
 
 import (
+	"sync"
 	"time"
 
 	"github.com/Shopify/toxiproxy/v2/stream"
 	"github.com/Shopify/toxiproxy/v2/toxics"
 )
 
-// Toxics of our own. toxiproxy waits for a toxic to return when it is taken
-// away, and holds a lock meanwhile that the end of a connection needs too. Its
-// own latency and slicer wait for whoever reads their output; when that has
-// just ended by a reset, both wait for ever. Ours give up.
+// mode is what one direction of a link does to what passes.
+type mode struct {
+	kind  string        // "": nothing
+	late  time.Duration // of "late", for all bytes; of "drip", before each piece
+	bytes int           // of "drip", in a piece; of "limit", until the reset
+}
 
-// holdToxic lets nothing pass until it is taken away, and then everything: what
-// TCP does over a network that heals. toxiproxy's timeout loses the bytes
-// instead, so that a request that its sender gave up long ago would never be
-// carried out; with this one it is.
-type holdToxic struct{}
+// weather is the mode of one direction, for all its connections.
+//
+// It is a toxic of our own, which is put into a link once and stays: toxiproxy
+// takes a toxic away from a standing connection while it holds the lock that the
+// end of a connection needs, so that some connections stop for ever, and panics
+// where one has ended meanwhile. It also has no toxic for bytes that are kept
+// back and then delivered, which is what TCP does over a network that heals: a
+// request that its sender gave up long ago is carried out after all.
+type weather struct {
+	mu      sync.Mutex
+	mode    mode
+	changed chan struct{} // closed at the next change
+}
 
-// Pipe keeps the end of the stream back too: it arrives behind the bytes.
-func (*holdToxic) Pipe(stub *toxics.ToxicStub) {
-	var held []*stream.StreamChunk
+// weathers are found by their toxic by name, since toxiproxy makes it from JSON.
+var weathers sync.Map
+
+func newWeather(name string) *weather {
+	w := &weather{changed: make(chan struct{})}
+	weathers.Store(name, w)
+	return w
+}
+
+func (w *weather) set(m mode) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mode = m
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+func (w *weather) now() (mode, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mode, w.changed
+}
+
+// weatherToxic brings the weather to connections.
+type weatherToxic struct {
+	Name string `json:"name"`
+}
+
+func init() { toxics.Register("weather", new(weatherToxic)) }
+
+// forsaken is how long bytes wait for a reader once nothing more will come.
+const forsaken = 30 * time.Second
+
+// Pipe passes one direction of one connection on.
+func (t *weatherToxic) Pipe(stub *toxics.ToxicStub) {
+	found, _ := weathers.Load(t.Name)
+	w := found.(*weather)
+	p := passage{}
+	p.mode, p.changed = w.now()
 	input := stub.Input
-	for {
+	var late <-chan time.Time
+	for !p.over {
+		output, piece, timer := p.next(stub.Output)
 		select {
 		case <-stub.Interrupt:
-			flush(stub, held)
 			return
 		case c := <-input:
 			if c == nil {
-				input = nil // toxiproxy finds the end again when the toxic is taken away
+				input, late, p.ended = nil, time.After(forsaken), true
 				continue
 			}
-			held = append(held, c)
+			p.queue = append(p.queue, c)
+		case output <- piece:
+			p.passed(piece)
+		case <-timer:
+		case <-late:
+			p.over = true
+		case <-p.changed:
+			p.change(w)
 		}
 	}
+	stub.Close()
 }
 
-// lateToxic lets everything pass later.
-type lateToxic struct {
-	Milliseconds int64 `json:"milliseconds"`
+// passage is one direction of one connection.
+type passage struct {
+	mode    mode
+	changed <-chan struct{}
+	queue   []*stream.StreamChunk
+	last    time.Time // when something passed
+	count   int       // bytes that passed since the mode changed
+	holes   bool      // bytes were lost
+	ended   bool      // nothing more will come
+	over    bool
 }
 
-// GetBufferSize is how much may be under way.
-func (*lateToxic) GetBufferSize() int { return 1024 }
-
-// Pipe counts from when the bytes came in, so that what follows closely does
-// not wait twice.
-func (t *lateToxic) Pipe(stub *toxics.ToxicStub) {
-	late := time.Duration(t.Milliseconds) * time.Millisecond
-	pass(stub, func(c *stream.StreamChunk) []*stream.StreamChunk { return []*stream.StreamChunk{c} },
-		func(c *stream.StreamChunk) time.Duration { return late - time.Since(c.Timestamp) })
-}
-
-// dripToxic lets a few bytes pass at a time.
-type dripToxic struct {
-	Bytes        int   `json:"bytes"`
-	Milliseconds int64 `json:"milliseconds"` // before each
-}
-
-// Pipe cuts what comes into pieces.
-func (t *dripToxic) Pipe(stub *toxics.ToxicStub) {
-	pass(stub, func(c *stream.StreamChunk) (pieces []*stream.StreamChunk) {
-		for data := c.Data; len(data) > 0; {
-			n := min(len(data), max(1, t.Bytes))
-			pieces = append(pieces, &stream.StreamChunk{Data: data[:n], Timestamp: c.Timestamp})
-			data = data[n:]
+// next is what is to be passed on, and now if output is not nil; else when to
+// look again.
+func (p *passage) next(output chan<- *stream.StreamChunk) (chan<- *stream.StreamChunk, *stream.StreamChunk, <-chan time.Time) {
+	if p.mode.kind == "lose" && len(p.queue) > 0 {
+		p.queue, p.holes = nil, true
+	}
+	if len(p.queue) == 0 || p.mode.kind == "hold" {
+		// The end of a connection is lost and kept back as bytes are.
+		if p.ended && len(p.queue) == 0 && p.mode.kind != "lose" && p.mode.kind != "hold" {
+			p.over = true
+			return nil, nil, expired
 		}
-		return pieces
-	}, func(*stream.StreamChunk) time.Duration { return time.Duration(t.Milliseconds) * time.Millisecond })
+		return nil, nil, nil
+	}
+	piece, due := p.queue[0], time.Time{}
+	switch p.mode.kind {
+	case "late":
+		due = piece.Timestamp.Add(p.mode.late)
+	case "drip":
+		due = p.last.Add(p.mode.late)
+		piece = first(piece, p.mode.bytes)
+	case "limit":
+		piece = first(piece, max(1, p.mode.bytes-p.count))
+	}
+	if d := time.Until(due); d > 0 {
+		return nil, nil, time.After(d)
+	}
+	return output, piece, nil
 }
 
-// pass lets each piece of what comes pass after a while, until it is interrupted;
-// then what is left passes at once.
-func pass(stub *toxics.ToxicStub, cut func(*stream.StreamChunk) []*stream.StreamChunk, after func(*stream.StreamChunk) time.Duration) {
-	for {
-		select {
-		case <-stub.Interrupt:
-			return
-		case c := <-stub.Input:
-			if c == nil {
-				stub.Close()
-				return
-			}
-			pieces := cut(c)
-			for i, piece := range pieces {
-				if !send(stub, piece, after(piece)) {
-					flush(stub, pieces[i:])
-					return
-				}
-			}
-		}
-	}
+// expired is a timer that has run out.
+var expired = func() <-chan time.Time { c := make(chan time.Time); close(c); return c }()
+
+func first(c *stream.StreamChunk, n int) *stream.StreamChunk {
+	return &stream.StreamChunk{Data: c.Data[:min(n, len(c.Data))], Timestamp: c.Timestamp}
 }
 
-// send says whether a piece was passed on; else the toxic was interrupted.
-func send(stub *toxics.ToxicStub, c *stream.StreamChunk, after time.Duration) bool {
-	t := time.NewTimer(after)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-stub.Interrupt:
-		return false
+// passed takes a piece off the queue.
+func (p *passage) passed(piece *stream.StreamChunk) {
+	n := len(piece.Data)
+	if head := p.queue[0]; n < len(head.Data) {
+		p.queue[0] = &stream.StreamChunk{Data: head.Data[n:], Timestamp: head.Timestamp}
+	} else {
+		p.queue = p.queue[1:]
 	}
-	select {
-	case stub.Output <- c:
-		return true
-	case <-stub.Interrupt:
-		return false
-	}
+	p.last, p.count = time.Now(), p.count+n
+	p.over = p.mode.kind == "limit" && p.count >= p.mode.bytes
 }
 
-// flush passes everything on, unless nobody takes it.
-func flush(stub *toxics.ToxicStub, all []*stream.StreamChunk) {
-	for _, c := range all {
-		if stub.WriteOutput(c, 2*time.Second) != nil {
-			return
-		}
-	}
-}
-
-func init() {
-	toxics.Register("hold", new(holdToxic))
-	toxics.Register("late", new(lateToxic))
-	toxics.Register("drip", new(dripToxic))
+// change takes the new mode. No connection lives on with a hole in it.
+func (p *passage) change(w *weather) {
+	p.mode, p.changed = w.now()
+	p.count = 0
+	p.over = p.holes
 }

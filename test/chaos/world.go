@@ -262,7 +262,7 @@ func (w *world) place(k *kind, at target) *sync.Mutex {
 	var key any = k.at
 	switch k.at {
 	case aLeg:
-		key = at.leg
+		return &at.leg.taken
 	case aBody:
 		key = at.c
 	case aCard:
