@@ -107,6 +107,12 @@ mutants: ## Break one law after another, and see the tests and the simulation fa
 yardstick: ## Play client-go's leaderelection and ours in one world of faults, into docs/yardstick.md (SEEDS=200)
 	YARDSTICK_SEEDS=$(or $(SEEDS),200) YARDSTICK_OUT="$(CURDIR)/docs/yardstick.md" go test -C test/yardstick -run TestOursNeverHasTwoLeadersAndClientGoHas -count=1 -timeout 120m -v .
 
+# BREAK= builds a sidecar that breaks a law, and demands that it is caught.
+.PHONY: chaos
+chaos: build ## Break everything around three real sidecars by chance, and judge them (FAULTS=500 SEED=n OUT=docs/chaos.md SIDECAR=path BREAK="trust never runs out")
+	@go build -C test/chaos -o "$(CURDIR)/bin/chaos" .
+	@bin/chaos -sidecar "$(or $(SIDECAR),bin/leader-elector)" -faults $(or $(FAULTS),500) $(if $(SEED),-seed $(SEED)) $(if $(OUT),-out "$(abspath $(OUT))") $(if $(BREAK),-break "$(BREAK)")
+
 .PHONY: measure-run
 measure-run: build ## How long after the end of trust a command of `run` still acts (TRIALS=36 of each fault)
 	@$(PLANE) run -- env -C "$(CURDIR)" LEADER_ELECTOR_RUN_TRIALS=$(or $(TRIALS),36) go test ./cmd/leader-elector -run NoTwoCommandsAct -count=1 -parallel 6 -timeout 60m -v | grep -E '^ *--- (PASS|FAIL): [^/]*/[^/]*/[^/]* |runs:|^(ok|FAIL)'
