@@ -96,7 +96,7 @@ func TestTheDocumentNamesEveryReason(t *testing.T) {
 	for _, reason := range []string{
 		cannotRead, lockUnreadable, nobodyLeads, leaseExpired, twoLeaders, lockDisagrees, leaderDenies, leaderUnknown, foreignLeader, termDiffers, noCandidates,
 		noAnswer, oldCandidate, unfit, notReady, hasTrouble, otherElection, settingsDiffer, versionsDiffer, sameName, noStandby, notRouted, paused, asked,
-		outcomeAsked, outcomeMoved, outcomeAlready, outcomeRefused, outcomeUnknown, statusLed, statusExpired, statusFree, statusVacant, statusUnreadable, statusDeleted,
+		outcomeAsked, outcomeMoved, outcomeAlready, outcomeRefused, outcomeUnknown, statusLed, statusExpired, statusFree, statusVacant, statusUnreadable, statusMissing, statusDeleted,
 	} {
 		if !strings.Contains(string(data), "`"+reason+"`") {
 			t.Errorf("%s does not explain %s", document, reason)
