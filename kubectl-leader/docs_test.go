@@ -40,6 +40,7 @@ func reference(t *testing.T) string {
 func help(t *testing.T, c *cobra.Command) string {
 	t.Helper()
 	var out bytes.Buffer
+	c.InitDefaultHelpFlag()
 	c.SetOut(&out)
 	if err := c.Help(); err != nil {
 		t.Fatal(err)
