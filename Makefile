@@ -66,6 +66,9 @@ check: ## Check formatting, vet, staticcheck, tidiness and the other platforms, 
 	@set -e; for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 	  echo "== build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./...; \
 	done
+	@set -e; for p in linux/amd64 darwin/arm64 windows/amd64; do \
+	  echo "== build kubectl-leader $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go -C kubectl-leader build -o /dev/null .; \
+	done
 
 .PHONY: vulncheck
 vulncheck: ## Look up known vulnerabilities of what the sidecar calls (asks the Go vulnerability database)
@@ -120,6 +123,17 @@ measure-run: build ## How long after the end of trust a command of `run` still a
 .PHONY: bench
 bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
 	@go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector" $(if $(ONLY),-only "$(ONLY)") $(if $(OUT),-out "$(abspath $(OUT))")
+
+.PHONY: plugin
+plugin: ## Build the kubectl plugin for linux, darwin and windows into dist/
+	@set -e; for p in $(or $(PLATFORMS),linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64); do \
+	  out="$(CURDIR)/dist/kubectl-leader-$${p%/*}-$${p#*/}$$(test "$${p%/*}" = windows && echo .exe || true)"; \
+	  echo "== build $$out"; GOOS=$${p%/*} GOARCH=$${p#*/} go build -C kubectl-leader -trimpath -ldflags '$(LDFLAGS)' -o "$$out" .; \
+	done
+
+.PHONY: measure-list
+measure-list: ## How long `kubectl leader list -A` takes over ELECTIONS=5000 elections on a real API server
+	@go test -C test/plugin -run '^TestListOfManyElections$$' -count=1 -timeout 20m -v -elections $(or $(ELECTIONS),5000) . | grep -E 'kubectl leader|^(ok|FAIL)'
 
 .PHONY: image
 image: ## Make the container image, linux/amd64 and arm64, as dist/leader-elector.tar (an OCI archive)

@@ -15,6 +15,7 @@ const (
 	roleUnfit   = "unfit"   // its app is not fit to lead
 	roleWaiting = "waiting" // it is fit, and could not take over now: Message says why
 	roleUnknown = "unknown" // it did not answer: Message says why
+	roleEnding  = "ending"  // its pod is being deleted
 )
 
 // candidateView is one candidate, as it is shown.
@@ -34,6 +35,9 @@ type candidateView struct {
 
 func newCandidateView(k *candidate.Candidate) candidateView {
 	v := candidateView{Pod: k.Pod.Name, Identity: k.Name(), Node: k.Pod.Spec.NodeName, Address: k.Pod.Status.PodIP, Role: roleUnknown}
+	if k.Ending() {
+		v.Role = roleEnding
+	}
 	if k.Answer == nil {
 		v.Message = k.Err.Error()
 		return v
@@ -43,16 +47,20 @@ func newCandidateView(k *candidate.Candidate) candidateView {
 	if a.Term != nil {
 		v.Term = *a.Term
 	}
-	v.Role, v.Message = roleWaiting, a.LastError
+	v.Message = a.LastError
 	switch {
 	case a.IsLeader:
 		v.Role = roleLeader
+	case k.Ending():
 	case !a.Health.Fit:
 		v.Role, v.Message = roleUnfit, a.Health.Reason
 	case a.CanTakeOver:
 		v.Role = roleStandby
-	case v.Message == "":
-		v.Message = a.Waiting
+	default:
+		v.Role = roleWaiting
+		if v.Message == "" {
+			v.Message = a.Waiting
+		}
 	}
 	if v.Message == "" && a.Routing != nil {
 		v.Message = a.Routing.LastError

@@ -143,7 +143,7 @@ func (e *election) print(w io.Writer, now time.Time) {
 	}
 	line("Since", "%s", moment(e.Since, now))
 	line("Term", "%s", orDash(text(e.Term)))
-	line("Lease", "%v, renewed %s, expires %s", time.Duration(e.TTLSeconds)*time.Second, moment(e.Renewed, now), e.left(now))
+	line("Lease", "%v, renewed %s, %s", time.Duration(e.TTLSeconds)*time.Second, moment(e.Renewed, now), e.lapse(now))
 	line("Transitions", "%d", e.Transitions)
 	pause := "no"
 	if e.Paused {

@@ -40,6 +40,7 @@ func reference(t *testing.T) string {
 func help(t *testing.T, c *cobra.Command) string {
 	t.Helper()
 	var out bytes.Buffer
+	c.InitDefaultHelpFlag()
 	c.SetOut(&out)
 	if err := c.Help(); err != nil {
 		t.Fatal(err)
@@ -96,7 +97,7 @@ func TestTheDocumentNamesEveryReason(t *testing.T) {
 	for _, reason := range []string{
 		cannotRead, lockUnreadable, nobodyLeads, leaseExpired, twoLeaders, lockDisagrees, leaderDenies, leaderUnknown, foreignLeader, termDiffers, noCandidates,
 		noAnswer, oldCandidate, unfit, notReady, hasTrouble, otherElection, settingsDiffer, versionsDiffer, sameName, noStandby, notRouted, paused, asked,
-		outcomeAsked, outcomeMoved, outcomeAlready, outcomeRefused, outcomeUnknown, statusLed, statusExpired, statusFree, statusVacant, statusUnreadable, statusDeleted,
+		outcomeAsked, outcomeMoved, outcomeAlready, outcomeRefused, outcomeUnknown, statusLed, statusExpired, statusFree, statusVacant, statusUnreadable, statusMissing, statusDeleted,
 	} {
 		if !strings.Contains(string(data), "`"+reason+"`") {
 			t.Errorf("%s does not explain %s", document, reason)

@@ -21,6 +21,7 @@ const (
 	statusFree       = "Free"       // its last leader released it
 	statusVacant     = "Vacant"     // nobody holds it, and nobody released it: candidates wait for a leader they may not know
 	statusUnreadable = "Unreadable" // what the lock says cannot be read
+	statusMissing    = "Missing"    // there are candidates, and no lock yet
 	statusDeleted    = "Deleted"    // while it was watched
 )
 
@@ -98,6 +99,8 @@ func newElection(r *record.Record, now time.Time) election {
 
 func status(r *record.Record, now time.Time) string {
 	switch {
+	case r.Version == 0:
+		return statusMissing
 	case r.Malformed != "":
 		return statusUnreadable
 	case r.Released():
@@ -164,6 +167,18 @@ func (e *election) left(now time.Time) string {
 		return duration.HumanDuration(now.Sub(*e.Expires)) + " ago"
 	}
 	return duration.HumanDuration(e.Expires.Sub(now))
+}
+
+// lapse is left in words.
+func (e *election) lapse(now time.Time) string {
+	switch left := e.left(now); {
+	case e.Expires == nil:
+		return "held by nobody"
+	case now.After(*e.Expires):
+		return "expired " + left
+	default:
+		return "expires in " + left
+	}
 }
 
 // note is what an operator should know besides.

@@ -61,7 +61,9 @@ func (s *survey) findings(now time.Time) []finding {
 	}
 	s.findLead(now, add)
 	for _, k := range s.candidates {
-		findCandidate(k, s, add)
+		if !k.Ending() {
+			findCandidate(k, s, add)
+		}
 	}
 	s.findStandby(add)
 	s.findSettings(add)
@@ -86,6 +88,8 @@ func (s *survey) findLead(now time.Time, add adder) {
 	}
 	leader := s.leader()
 	switch {
+	case r.Version == 0 && len(claim) == 0:
+		add(problem, nobodyLeads, "nobody leads: there is no lock yet, as no candidate has been fit to lead, or none reaches the API server")
 	case r.Malformed != "":
 		add(problem, lockUnreadable, "the lock cannot be read: %s", r.Malformed)
 	case r.Leader() == "" && len(claim) > 0:
@@ -145,10 +149,10 @@ func (s *survey) findStandby(add adder) {
 	}
 	unasked := 0
 	for _, k := range s.candidates {
-		if k.Answer != nil && k.Answer.CanTakeOver {
+		if k.Answer != nil && k.Answer.CanTakeOver && !k.Ending() {
 			return
 		}
-		if k.Answer == nil {
+		if k.Answer == nil && !k.Ending() {
 			unasked++
 		}
 	}
@@ -193,7 +197,7 @@ func (s *survey) compare(add adder, severity, reason, what string, value func(*c
 	var values, said []string
 	for _, k := range s.candidates {
 		v := value(k)
-		if v == "" {
+		if v == "" || k.Ending() {
 			continue
 		}
 		if !slices.Contains(values, v) {

@@ -53,12 +53,22 @@ type survey struct {
 func look(ctx context.Context, c *cluster.Client, t target, p podFlags) (*survey, error) {
 	for range 5 {
 		before, err := t.find(ctx, c)
-		if err != nil {
+		missing := errors.Is(err, cluster.ErrNoLock)
+		if missing {
+			// Candidates that were never fit have not made it yet.
+			before = record.Record{Kind: t.kinds[0], Namespace: c.Namespace, Name: t.name}
+		} else if err != nil {
 			return nil, err
 		}
 		s := &survey{record: before}
 		s.read(ctx, c, p)
+		if missing && len(s.candidates) == 0 {
+			return nil, err
+		}
 		after, err := c.Get(ctx, before.Kind, before.Namespace, before.Name)
+		if missing && errors.Is(err, cluster.ErrNoLock) {
+			return s, nil
+		}
 		if err != nil {
 			return nil, err
 		}

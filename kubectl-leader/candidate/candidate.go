@@ -48,6 +48,10 @@ func (c *Candidate) Name() string {
 	return c.Pod.Name
 }
 
+// Ending says whether the pod is being deleted: then it is a candidate no more,
+// unless it leads still.
+func (c *Candidate) Ending() bool { return c.Pod.DeletionTimestamp != nil }
+
 // Leads says whether the candidate says that it leads.
 func (c *Candidate) Leads() bool { return c.Answer != nil && c.Answer.IsLeader }
 

@@ -70,6 +70,34 @@ func OfLease(l *coordinationv1.Lease) Record {
 	return r
 }
 
+// said is what the annotation of 0.5 says of a holder.
+type said struct {
+	HolderIdentity       *string `json:"holderIdentity"`
+	LeaseDurationSeconds *int64  `json:"leaseDurationSeconds"`
+	AcquireTime          *string `json:"acquireTime"`
+	RenewTime            *string `json:"renewTime"`
+	LeaderTransitions    *int64  `json:"leaderTransitions"`
+	LeaseTransitions     *int64  `json:"leaseTransitions"`
+}
+
+func (s *said) into(r *Record) error {
+	if s.HolderIdentity != nil {
+		r.Holder = *s.HolderIdentity
+	}
+	if s.LeaseDurationSeconds != nil {
+		r.Duration = seconds(*s.LeaseDurationSeconds)
+	}
+	for _, n := range []*int64{s.LeaderTransitions, s.LeaseTransitions} {
+		if n != nil {
+			r.Transitions = int(min(max(*n, 0), maxSeconds))
+		}
+	}
+	var err1, err2 error
+	r.Acquired, err1 = instant(s.AcquireTime)
+	r.Renewed, err2 = instant(s.RenewTime)
+	return errors.Join(err1, err2)
+}
+
 // OfEndpoints reads the metadata of an Endpoints object: the rest of it holds
 // nothing of an election.
 func OfEndpoints(m *metav1.ObjectMeta) Record {
@@ -79,31 +107,10 @@ func OfEndpoints(m *metav1.ObjectMeta) Record {
 		return r // 0.5 creates the object empty, and a Service's has none
 	}
 	r.election = true
-	var s struct {
-		HolderIdentity       *string `json:"holderIdentity"`
-		LeaseDurationSeconds *int64  `json:"leaseDurationSeconds"`
-		AcquireTime          *string `json:"acquireTime"`
-		RenewTime            *string `json:"renewTime"`
-		LeaderTransitions    *int64  `json:"leaderTransitions"`
-		LeaseTransitions     *int64  `json:"leaseTransitions"`
-	}
+	var s said
 	err := json.Unmarshal([]byte(note), &s)
 	if err == nil {
-		if s.HolderIdentity != nil {
-			r.Holder = *s.HolderIdentity
-		}
-		if s.LeaseDurationSeconds != nil {
-			r.Duration = seconds(*s.LeaseDurationSeconds)
-		}
-		for _, n := range []*int64{s.LeaderTransitions, s.LeaseTransitions} {
-			if n != nil {
-				r.Transitions = int(min(max(*n, 0), maxSeconds))
-			}
-		}
-		var err1, err2 error
-		r.Acquired, err1 = instant(s.AcquireTime)
-		r.Renewed, err2 = instant(s.RenewTime)
-		err = errors.Join(err1, err2)
+		err = s.into(&r)
 	}
 	if err != nil {
 		r.Holder, r.Acquired, r.Renewed, r.Transitions = "", time.Time{}, time.Time{}, 0

@@ -83,12 +83,12 @@ func (r *theirs) compare(t rapid.TB, kind record.Kind, object []byte) {
 // theirWords and ourWords tell a record in the same words, whose every field
 // counts.
 func theirWords(r *engine.Record) string {
-	return fmt.Sprint(r.UID, r.Version, r.Holder, r.Duration, r.Acquired.UTC(), r.Renewed.UTC(), r.Transitions, r.Tombstone, r.Paused, r.Malformed,
+	return fmt.Sprint(r.UID, r.Version, r.Holder, r.Duration, r.Acquired.UTC(), r.Renewed.UTC(), r.Transitions, r.Tombstone, r.Paused, r.Malformed != "",
 		whole(r.Seal), whole(r.Acceptance), whole(r.Request), " intact ", r.Intact(), " foreign ", r.Foreign())
 }
 
 func ourWords(r *record.Record) string {
-	return fmt.Sprint(r.UID, r.Version, r.Holder, r.Duration, r.Acquired.UTC(), r.Renewed.UTC(), r.Transitions, r.Tombstone, r.Paused, r.Malformed,
+	return fmt.Sprint(r.UID, r.Version, r.Holder, r.Duration, r.Acquired.UTC(), r.Renewed.UTC(), r.Transitions, r.Tombstone, r.Paused, r.Malformed != "",
 		whole(r.Seal), whole(r.Acceptance), whole(r.Request), " intact ", r.Intact(), " foreign ", r.Foreign())
 }
 

@@ -3,9 +3,12 @@ package plugin_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/leader-elector/leader-elector/internal/testplane"
 )
@@ -180,4 +183,34 @@ func TestWrongUsageIs2(t *testing.T) {
 	}
 	run(t, kubeconfig, "list", "--server=https://127.0.0.1:1").wants(t, 1, "the API server does not answer")
 	run(t, kubeconfig, "list", "--context=nowhere").wants(t, 1, "nowhere")
+}
+
+// TestTheRoleOfTheManualIsEnough gives somebody the Role in the manual, and
+// nothing else.
+func TestTheRoleOfTheManualIsEnough(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/kubectl-leader.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(manual), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	var role struct{ Rules []object }
+	if err := yaml.Unmarshal([]byte(text), &role); err != nil || len(role.Rules) == 0 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	s := newStage(t)
+	_, b := s.pair()
+	s.service(object{"app": "music"})
+	s.role("oncall", role.Rules...)
+	s.plugin("verify", "music", "--as=oncall").wants(t, 0, "ok: a leads")
+	if said := s.plugin("describe", "music", "--as=oncall").wants(t, 0, "you: all that is needed", "subjectaccessreviews"); strings.Contains(said.out, "Not read") {
+		t.Errorf("something could not be read:\n%v", said)
+	}
+	s.plugin("list", "--as=oncall").wants(t, 0, "music")
+	if said := s.plugin("switchover", "music", "--wait", "--as=oncall").wants(t, 0, "b leads"); said.err != "" {
+		t.Errorf("it complains:\n%v", said)
+	}
+	eventually(t, "b leading", b.leads)
+	s.plugin("pause", "music", "--as=oncall").wants(t, 0)
 }

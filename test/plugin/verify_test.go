@@ -172,3 +172,26 @@ func TestDescribeShowsWhereTheTrafficGoesAndWhatIsAllowed(t *testing.T) {
 	s.plugin("describe", "music").wants(t, 0, "system:serviceaccount:"+s.ns+":b: a Role lacks",
 		"{apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [music], verbs: [update]}")
 }
+
+func TestVerifyShowsCandidatesThatNeverMadeALock(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	sick := s.sidecar(1, "sick", unfit...)
+	eventually(t, "the sick one knowing that it is sick", func() bool { return sick.get("/readyz") != "" })
+	if v := s.verify("NobodyLeads", "Unfit", "NoStandby"); v.Election.Status != "Missing" || len(v.Candidates) != 1 || v.Candidates[0].Role != "unfit" {
+		t.Errorf("it shows %+v", v)
+	}
+	s.plugin("describe", "music").wants(t, 0, "Missing", "unfit")
+}
+
+func TestAPodThatIsDeletedIsNoCandidateAnyMore(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.pair()
+	old := s.object(3, "old", "--ttl=9s")
+	s.must(http.MethodPatch, s.core("/pods/old"), object{"metadata": object{"finalizers": []string{"test/stays"}}})
+	s.must(http.MethodDelete, s.core("/pods/"+old.name), nil)
+	if v := s.verify(); len(v.Candidates) != 3 || v.Candidates[2].Role != "ending" {
+		t.Errorf("it shows %+v", v)
+	}
+}

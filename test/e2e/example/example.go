@@ -27,10 +27,6 @@ type Example struct {
 	Works func(ctx context.Context, r *run, leader string) error
 	// Service is its name; empty: music.
 	Service string
-	// Apply puts it there; nil: kustomize.
-	Apply func(ctx context.Context, r *run, source string) error
-	// Undo takes the election out of it again, when all has been seen.
-	Undo func(ctx context.Context, r *run, source string) error
 	// Move hands the lead over; nil: by the annotation of the Lease.
 	Move func(ctx context.Context, r *run, leader string) error
 	// Apply puts it on the cluster; nil: by kubectl apply -k.
@@ -52,7 +48,7 @@ var All = []Example{
 	{Name: "networkpolicy", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
 	{Name: "chart", Election: "music", Kind: "deployment/music", Selector: "app.kubernetes.io/name=music", Works: serves, Apply: installChart, Last: useChart},
 	{Name: "inject", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectFresh, Works: serves},
-	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves, Undo: uninject},
+	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves, Last: uninject},
 }
 
 // overlay names the images of the tests; everything else is as shipped.
@@ -122,8 +118,6 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 	}
 	if e.Last != nil {
 		return e.Last(ctx, r, source)
-	if e.Undo != nil {
-		return e.Undo(ctx, r, source)
 	}
 	return nil
 }

@@ -7,12 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/leader-elector/leader-elector/test/controlplane"
-	"github.com/leader-elector/leader-elector/test/e2e/example"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -98,31 +96,6 @@ func TestEveryManifestIsTakenByTheServer(t *testing.T) {
 			if there := new(controlplane.StatusError); err != nil && !(errors.As(err, &there) && there.Code == http.StatusConflict) {
 				t.Errorf("%s: %s %s: %v", dir, r.GetKind(), r.GetName(), err)
 			}
-		}
-	}
-}
-
-// TestEveryComponentIsTried: on real nodes, by a form or by an example. Events do
-// nothing to the traffic; that the server takes them, and what they say, is
-// tested elsewhere.
-func TestEveryComponentIsTried(t *testing.T) {
-	var tried []string
-	for _, f := range slices.Concat(Forms, []Form{Moving}) {
-		tried = append(tried, f.Path)
-	}
-	for _, e := range example.All {
-		tried = append(tried, "examples/"+e.Name)
-	}
-	for _, dir := range kustomizations(t, true) {
-		if filepath.Base(dir) == "events" {
-			continue
-		}
-		used := slices.ContainsFunc(tried, func(path string) bool {
-			data, err := os.ReadFile(filepath.Join(deploy, path, "kustomization.yaml"))
-			return err == nil && strings.Contains(string(data), "/components/"+filepath.Base(dir)+"]")
-		})
-		if !used {
-			t.Errorf("nothing that is tried on real nodes uses %s", dir)
 		}
 	}
 }
