@@ -4,4 +4,6 @@
 //	go test . -update
 //
 // writes those parts anew: after a new flag, a changed right, a changed value.
+// go remembers results by the files of this module alone, and most that is read
+// here lies outside: test with -count=1.
 package chart

@@ -39,8 +39,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- if and .Values.readyWhileLeading (not (has $s.route (list "" "none"))) -}}
   {{- fail (printf "readyWhileLeading routes by readiness, and sidecar.route=%s by another way: set sidecar.route=none" $s.route) -}}
 {{- end -}}
-{{- if and .Values.readyWhileLeading (not $s.http) -}}
-  {{- fail "readyWhileLeading asks the sidecar over HTTP: set sidecar.http" -}}
+{{- $reached := and $s.http (not (regexMatch "^(127\\.|localhost:|\\[::1\\])" $s.http)) -}}
+{{- if and .Values.readyWhileLeading (not $reached) -}}
+  {{- fail "readyWhileLeading has the kubelet ask the sidecar, which must listen for it: set sidecar.http, such as :4040" -}}
+{{- end -}}
+{{- if and .Values.podMonitor.enabled (not $reached) -}}
+  {{- fail "podMonitor has Prometheus ask the sidecar, which must listen for it: set sidecar.http, such as :4040" -}}
 {{- end -}}
 {{- if and (eq .Values.mode "run") (not .Values.app.command) -}}
   {{- fail "mode: run starts the app itself: set app.command" -}}
