@@ -56,6 +56,30 @@ func TestAFrozenProgramRunsInNoThread(t *testing.T) {
 	}
 }
 
+func TestHowAProgramEndedIsKnownOnceItHas(t *testing.T) {
+	p := NewProcess("sh", "/bin/sh", filepath.Join(t.TempDir(), "log"), "-c", "read line; exit 3")
+	if p.State() != nil {
+		t.Error("a program that was never started has ended")
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.Wait()
+	if state := p.State(); state == nil || state.ExitCode() != 3 {
+		t.Errorf("got %v, want exit code 3", state)
+	}
+	sleeping := NewProcess("sleep", "/bin/sleep", filepath.Join(t.TempDir(), "log"), "60")
+	if err := sleeping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if sleeping.State() != nil {
+		t.Error("a program that runs has ended")
+	}
+	if err := sleeping.Kill(); err != nil || !strings.Contains(sleeping.State().String(), "killed") {
+		t.Errorf("got %v, %v, want killed", sleeping.State(), err)
+	}
+}
+
 // states are those of a process's threads, as the kernel tells them.
 func states(t *testing.T, pid int) map[string]string {
 	t.Helper()
