@@ -55,3 +55,8 @@
   resources: [pods]
   verbs: [list, watch, patch]
 {{- end -}}
+{{- define "leader-elector.rules.events" -}}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
