@@ -22,6 +22,7 @@ type pen struct {
 	step, dash int
 	b          strings.Builder
 	plain      bool // no brackets, so that lines are only added
+	literal    bool // the last value is on lines of its own
 }
 
 func (p *pen) coin(label string, one, of int) bool {
@@ -101,8 +102,10 @@ func (p *pen) mapping(m kv, column int, behindDash bool) {
 			p.b.WriteString(strings.Repeat(" ", column))
 		}
 		p.b.WriteString(p.word(e.key) + ":")
+		p.literal = false
 		if text, ok := e.value.(string); ok && strings.Contains(text, "\n") {
 			p.b.WriteString(rapid.SampledFrom([]string{" |\n", " |+\n", " |-\n"}).Draw(p.t, "literal"))
+			p.literal = true
 			for _, line := range strings.Split(text, "\n") {
 				p.b.WriteString(strings.TrimRight(strings.Repeat(" ", column+p.step)+line, " ") + "\n")
 			}
@@ -197,7 +200,7 @@ func manifest(t *rapid.T, plain bool) string {
 		p.mapping(d, 0, false)
 	}
 	text := p.b.String()
-	if rapid.Bool().Draw(t, "no last break") {
+	if !p.literal && rapid.Bool().Draw(t, "no last break") { // of a literal the break is content
 		text = strings.TrimRight(text, "\n ")
 	}
 	if rapid.IntRange(1, 4).Draw(t, "windows") == 1 {
