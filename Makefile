@@ -39,8 +39,15 @@ postgres:
 	  mkdir -p /etc/postgresql-common; test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends postgresql >/dev/null; }
 
+.PHONY: shells
+shells:
+	@for s in bash zsh fish; do command -v $$s >/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "the tests of completion ask bash, zsh and fish: apt-get install zsh fish"; exit 1; }; \
+	  echo "installing zsh and fish, which the tests of completion ask"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends zsh fish >/dev/null; }; done
+
 .PHONY: test
-test: build compiler postgres ## Run every test, against a real control plane (built at the first run)
+test: build compiler postgres shells ## Run every test, against a real control plane (built at the first run)
 	@$(PLANE) build etcd kube-apiserver kubectl
 	@set -e; for m in $(CODE); do \
 	  echo "== test $$m"; \
@@ -58,6 +65,9 @@ check: ## Check formatting, vet, staticcheck, tidiness and the other platforms, 
 	done
 	@set -e; for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 	  echo "== build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./...; \
+	done
+	@set -e; for p in linux/amd64 darwin/arm64 windows/amd64; do \
+	  echo "== build kubectl-leader $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go -C kubectl-leader build -o /dev/null .; \
 	done
 
 .PHONY: vulncheck
@@ -100,6 +110,12 @@ mutants: ## Break one law after another, and see the tests and the simulation fa
 yardstick: ## Play client-go's leaderelection and ours in one world of faults, into docs/yardstick.md (SEEDS=200)
 	YARDSTICK_SEEDS=$(or $(SEEDS),200) YARDSTICK_OUT="$(CURDIR)/docs/yardstick.md" go test -C test/yardstick -run TestOursNeverHasTwoLeadersAndClientGoHas -count=1 -timeout 120m -v .
 
+# BREAK= builds a sidecar that breaks a law, and demands that it is caught.
+.PHONY: chaos
+chaos: build ## Break everything around three real sidecars by chance, and judge them (FAULTS=500 SEED=n OUT=docs/chaos.md SIDECAR=path BREAK="trust never runs out")
+	@go build -C test/chaos -o "$(CURDIR)/bin/chaos" .
+	@bin/chaos -sidecar "$(or $(SIDECAR),bin/leader-elector)" -faults $(or $(FAULTS),500) $(if $(SEED),-seed $(SEED)) $(if $(OUT),-out "$(abspath $(OUT))") $(if $(BREAK),-break "$(BREAK)")
+
 .PHONY: measure-run
 measure-run: build ## How long after the end of trust a command of `run` still acts (TRIALS=36 of each fault)
 	@$(PLANE) run -- env -C "$(CURDIR)" LEADER_ELECTOR_RUN_TRIALS=$(or $(TRIALS),36) go test ./cmd/leader-elector -run NoTwoCommandsAct -count=1 -parallel 6 -timeout 60m -v | grep -E '^ *--- (PASS|FAIL): [^/]*/[^/]*/[^/]* |runs:|^(ok|FAIL)'
@@ -108,15 +124,41 @@ measure-run: build ## How long after the end of trust a command of `run` still a
 bench: build ## Measure against client-go's leaderelection, under 15 minutes (ONLY=handover,crash OUT=docs/benchmarks.md)
 	@go run -C test/bench . -sidecar "$(CURDIR)/bin/leader-elector" $(if $(ONLY),-only "$(ONLY)") $(if $(OUT),-out "$(abspath $(OUT))")
 
+.PHONY: plugin
+plugin: ## Build the kubectl plugin for linux, darwin and windows into dist/
+	@set -e; for p in $(or $(PLATFORMS),linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64); do \
+	  out="$(CURDIR)/dist/kubectl-leader-$${p%/*}-$${p#*/}$$(test "$${p%/*}" = windows && echo .exe || true)"; \
+	  echo "== build $$out"; GOOS=$${p%/*} GOARCH=$${p#*/} go build -C kubectl-leader -trimpath -ldflags '$(LDFLAGS)' -o "$$out" .; \
+	done
+
+.PHONY: measure-list
+measure-list: ## How long `kubectl leader list -A` takes over ELECTIONS=5000 elections on a real API server
+	@go test -C test/plugin -run '^TestListOfManyElections$$' -count=1 -timeout 20m -v -elections $(or $(ELECTIONS),5000) . | grep -E 'kubectl leader|^(ok|FAIL)'
+
 .PHONY: image
 image: ## Make the container image, linux/amd64 and arm64, as dist/leader-elector.tar (an OCI archive)
 	go run -C image ./cmd/image -source "$(CURDIR)" -version '$(VERSION)' -o "$(CURDIR)/dist/leader-elector.tar"
 
-.PHONY: e2e e2e-up e2e-down bin/e2e
+# VERSION is the tag; IMAGE is where users find the image, without its tag; BASE is
+# the URL of the folder that they download the files from.
+RELEASE = go run -C release ./cmd/release -source "$(CURDIR)" -version '$(VERSION)' -image '$(or $(IMAGE),leader-elector)' -o "$(CURDIR)/dist/release" $(if $(BASE),-base '$(BASE)')
+
+.PHONY: release
+release: ## Make programs, image, charts, manifests, SBOMs and checksums in dist/release (VERSION=v1.2.3 IMAGE=registry.example/leader-elector)
+	$(RELEASE) make
+
+.PHONY: push
+push: ## Push the image with its SBOMs, and the charts, of dist/release to the registry of IMAGE
+	@$(RELEASE) push
+
+.PHONY: e2e e2e-up e2e-down bin/e2e bin/helm
 bin/e2e:
 	@go build -C test/e2e -o "$(CURDIR)/bin/e2e" ./cmd/e2e
 
-e2e: bin/e2e ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
+bin/helm:
+	@go build -C test/chart -ldflags '-s -w' -o "$(CURDIR)/bin/helm" helm.sh/helm/v4/cmd/helm
+
+e2e: bin/e2e bin/helm ## Break pods on two real nodes, and try the examples (root; FULL=1: the whole matrix, resumed, into docs/failover.md)
 	bin/e2e run $(if $(FULL),-full -report docs/failover.md) $(E2EFLAGS)
 
 e2e-up: bin/e2e ## Bring two real nodes up and leave them up (root)

@@ -72,6 +72,9 @@ type Config struct {
 	// Follower is told of the lead. Nil: nobody is told, and the app acts only
 	// on traffic that is routed to the leader.
 	Follower Follower
+	// Notices is told each change, in order, as the log is. It must not block,
+	// nor call the Elector. Nil: nobody is told.
+	Notices func(Notice)
 	// Logger takes state changes at Info, tries at Debug. Nil: nothing is logged.
 	Logger *slog.Logger
 }

@@ -45,6 +45,9 @@ type Elector struct {
 	proofs      map[uint64]chan engine.Confirmed
 	asks        uint64
 
+	noticing sync.Mutex // keeps notices in order, and guards past
+	past     past
+
 	// What follows belongs to the goroutine of Run.
 	base   context.Context // of everything that Run started; ends with it
 	events chan engine.Event
@@ -247,16 +250,16 @@ func (e *Elector) do(action engine.Action) {
 		e.ask(1, a.Action)
 	case engine.Lead:
 		if a.Begin {
-			e.log.Info("leading", "term", a.Term.String())
+			e.leads(Term(a.Term))
 			e.startLeading(Term(a.Term), a.Trust.Until())
 		} else if l := e.last; l != nil && l.term == Term(a.Term) {
 			l.trust.move(a.Trust.Until())
 		}
 	case engine.StopLeading:
-		e.log.Info("no longer leading", "term", a.Term.String(), "reason", string(reasons[a.Reason]), "detail", a.Detail)
+		e.led(Term(a.Term), reasons[a.Reason], a.Detail)
 		e.stopLeading(a)
 	case engine.Announce:
-		e.log.Info("the leader changed", "leader", a.Leader)
+		e.announces(a.Leader)
 	case engine.HandedOver:
 		e.handedOver(a)
 	case engine.Confirmed:
@@ -264,7 +267,7 @@ func (e *Elector) do(action engine.Action) {
 	case engine.WakeAt:
 		e.timer.Reset(max(0, a.At-e.look().Boot))
 	case engine.Report:
-		e.log.Warn(a.Detail, "problem", problems[a.Kind])
+		e.notice(Notice{Kind: NoticeProblem, Concern: problems[a.Kind], Text: a.Detail})
 	case engine.Finished:
 		e.done = true
 	}

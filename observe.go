@@ -3,10 +3,10 @@ package elector
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/leader-elector/leader-elector/internal/engine"
+	"github.com/leader-elector/leader-elector/internal/kube"
 	"github.com/leader-elector/leader-elector/internal/lock"
 )
 
@@ -37,7 +37,7 @@ func (e *Elector) note(ev engine.Event) {
 	case engine.Answer:
 		switch v.Outcome {
 		case engine.Unknown, engine.Refused:
-			e.wrong(slog.LevelWarn, api, v.Err)
+			e.wrong(api, v.Err, v.Forbidden)
 		case engine.OK:
 			e.right(api)
 			e.noteRecord(n, &v.Record)
@@ -96,17 +96,18 @@ func (e *Elector) noteAction(action engine.Action) {
 	}
 }
 
-// wrong notes a trouble and logs it once for as long as it lasts.
-func (e *Elector) wrong(level slog.Level, concern, text string) {
-	if !e.troubles.add(concern, text) {
-		level = slog.LevelDebug
+// wrong notes a trouble and tells it once for as long as it lasts.
+func (e *Elector) wrong(concern, text string, forbidden bool) {
+	if e.troubles.add(concern, text) {
+		e.notice(Notice{Kind: NoticeTrouble, Concern: concern, Text: text, Forbidden: forbidden})
+		return
 	}
-	e.log.Log(context.Background(), level, "something is wrong", "concern", concern, "error", text)
+	e.log.Debug("something is wrong", "concern", concern, "error", text)
 }
 
 func (e *Elector) right(concern string) {
 	if e.troubles.clear(concern) {
-		e.log.Info("right again", "concern", concern)
+		e.notice(Notice{Kind: NoticeRight, Concern: concern})
 	}
 }
 
@@ -126,7 +127,7 @@ func (e *Elector) watch(l *lock.Lock, n int) {
 		if err == nil {
 			e.right(concern)
 		} else {
-			e.wrong(slog.LevelWarn, concern, err.Error())
+			e.wrong(concern, err.Error(), errors.Is(err, kube.ErrForbidden))
 		}
 		e.tell()
 	})
@@ -147,7 +148,7 @@ func (e *Elector) checkRights() {
 			e.rightful = true
 			e.right(concernRights)
 		} else if e.base.Err() == nil {
-			e.wrong(slog.LevelWarn, concernRights, err.Error())
+			e.wrong(concernRights, err.Error(), errors.Is(err, kube.ErrForbidden))
 		}
 		e.tell()
 		e.mu.Unlock()

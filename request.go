@@ -134,9 +134,9 @@ func (e *Elector) confirmed(a engine.Confirmed) {
 // lock (ID 0) is answered in the log.
 func (e *Elector) handedOver(a engine.HandedOver) {
 	if a.Refusal != "" {
-		e.log.Warn("the lead was not handed over", "reason", a.Refusal)
+		e.notice(Notice{Kind: NoticeNotHandedOver, Text: a.Refusal})
 	} else {
-		e.log.Info("the lead was handed over", "to", a.To)
+		e.notice(Notice{Kind: NoticeHandedOver, Leader: a.To})
 	}
 	e.mu.Lock()
 	answer := e.asked[a.ID]

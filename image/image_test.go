@@ -133,3 +133,30 @@ func TestStoringAnImageReplacesTheOneOfItsName(t *testing.T) {
 		t.Errorf("the layout lists %v, want only %v", index.Manifests, last)
 	}
 }
+
+// TestTheImageSaysWhatItIs: to tools that read an image's labels, and to
+// registries that read the index's annotations.
+func TestTheImageSaysWhatItIs(t *testing.T) {
+	index := sidecar(t)
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := index.Image(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"version": "v0.0.0-test", "revision": "0123456789", "created": "2023-11-14T22:13:20Z",
+		"licenses": "Apache-2.0", "source": home, "title": "leader-elector",
+	} {
+		label := "org.opencontainers.image." + name
+		if config.Config.Labels[label] != want || manifest.Annotations[label] != want {
+			t.Errorf("%s is %q, on the index %q, want %q", label, config.Config.Labels[label], manifest.Annotations[label], want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
@@ -25,6 +26,9 @@ type Sidecar struct {
 	Created   time.Time
 	Platforms []v1.Platform // default: Platforms
 }
+
+// home is where the project lives.
+const home = "https://github.com/leader-elector/leader-elector"
 
 // user is nobody in particular. It is a number, so that a kubelet can see that
 // it is not root.
@@ -42,7 +46,7 @@ func (s Sidecar) Build(ctx context.Context) (v1.ImageIndex, error) {
 	}
 	images := map[string]v1.Image{}
 	for _, p := range s.Platforms {
-		program, err := s.program(ctx, p)
+		program, err := Program(ctx, s.Source, "./cmd/leader-elector", s.Version, p)
 		if err != nil {
 			return nil, err
 		}
@@ -54,35 +58,47 @@ func (s Sidecar) Build(ctx context.Context) (v1.ImageIndex, error) {
 			return nil, err
 		}
 	}
-	return Index(images, s.Platforms), nil
+	index := Index(images, s.Platforms)
+	// Registries show the annotations of what a tag names, which is the index.
+	return mutate.Annotations(index, s.labels()).(v1.ImageIndex), nil
 }
 
 func (s Sidecar) config() v1.Config {
 	return v1.Config{
 		Entrypoint: []string{"/leader-elector"}, User: user, WorkingDir: "/",
-		Labels: map[string]string{
-			"org.opencontainers.image.title":    "leader-elector",
-			"org.opencontainers.image.version":  s.Version,
-			"org.opencontainers.image.revision": s.Revision,
-			"org.opencontainers.image.licenses": "Apache-2.0",
-		},
+		Labels: s.labels(),
 	}
 }
 
-// program builds the static program for one platform. Neither the folder nor
-// the state of the checkout gets into it.
-func (s Sidecar) program(ctx context.Context, p v1.Platform) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "image-")
+// labels are those of the OCI's list of annotations.
+func (s Sidecar) labels() map[string]string {
+	return map[string]string{
+		"org.opencontainers.image.title":         "leader-elector",
+		"org.opencontainers.image.description":   "A sidecar that keeps exactly one replica of a Kubernetes workload active",
+		"org.opencontainers.image.url":           home,
+		"org.opencontainers.image.source":        home,
+		"org.opencontainers.image.documentation": home + "/tree/main/docs",
+		"org.opencontainers.image.version":       s.Version,
+		"org.opencontainers.image.revision":      s.Revision,
+		"org.opencontainers.image.created":       s.Created.UTC().Format(time.RFC3339),
+		"org.opencontainers.image.licenses":      "Apache-2.0",
+	}
+}
+
+// Program builds the static program of a package for one platform. Neither the
+// folder nor the state of the checkout gets into it.
+func Program(ctx context.Context, module, pkg, version string, p v1.Platform) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "program-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, "leader-elector")
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", s.Source, "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X main.linked="+s.Version, "-o", out, "./cmd/leader-elector")
+	out := filepath.Join(dir, "program")
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.linked="+version, "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+p.OS, "GOARCH="+p.Architecture, "GOFLAGS=")
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building for %s: %w\n%s", p, err, said)
+		return nil, fmt.Errorf("building %s for %s: %w\n%s", pkg, p, err, said)
 	}
 	return os.ReadFile(out)
 }

@@ -57,10 +57,10 @@ type told struct {
 
 // startTelling makes them. What they need of the election and of the other
 // parts is asked when it is told, as those are made later.
-func (o *options) startTelling(e func() *elector.Elector, show func(elector.Status) status.View, deaf func(address string) bool, fit *fitness, log *slog.Logger) (t told, err error) {
+func (o *options) startTelling(e func() *elector.Elector, show func(elector.Status) status.View, deaf func(address string) bool, fit *fitness, counts counts, log *slog.Logger) (t told, err error) {
 	if o.notifyURL != "" {
 		cfg := notify.PostConfig{
-			URL: o.notifyURL, Patience: o.handoverTimeout, Log: log,
+			URL: o.notifyURL, Patience: o.handoverTimeout, Log: log, Told: counts.hook(hookPost),
 			View: func() (string, bool, any) { s := e().Status(); return s.Leader, s.IsLeader, show(s) },
 		}
 		address := cfg.Address()
@@ -76,7 +76,7 @@ func (o *options) startTelling(e func() *elector.Elector, show func(elector.Stat
 	}
 	if o.stateFile != "" {
 		t.file, err = notify.NewFile(notify.FileConfig{
-			Path: o.stateFile, Log: log, Election: o.election, Namespace: o.namespace, ID: o.id,
+			Path: o.stateFile, Log: log, Told: counts.hook(hookFile), Election: o.election, Namespace: o.namespace, ID: o.id,
 			Status: func() elector.Status { return e().Status() },
 		})
 	}

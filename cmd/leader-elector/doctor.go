@@ -107,6 +107,7 @@ func (o *options) doctorConfig(env lookup, source string, running bool) doctor.C
 		cfg.Mounted = err == nil
 	}
 	cfg.Access = o.access
+	cfg.Events = o.events
 	cfg.Election, cfg.Namespace, cfg.ID, cfg.Lock = o.election, o.namespace, o.id, o.lock
 	cfg.TTL, cfg.RenewEvery, cfg.HTTP = o.ttl, o.renewEvery, o.http
 	cfg.HealthInterval, cfg.HealthTimeout, cfg.HealthFall, cfg.Health = o.healthInterval, o.healthTimeout, o.healthFall, o.askOnce()

@@ -57,6 +57,7 @@ func (o *options) resolve(env lookup) error {
 	if o.access.TokenFile != "" {
 		pod = readClaims(o.access.TokenFile)
 	}
+	o.self = pod
 	o.podUID = pod.Kubernetes.Pod.UID
 	if err == nil {
 		if err := o.resolveRouting(pod, env); err != nil {

@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, env lookup, stdout, stderr io.Write
 	if len(args) > 0 && args[0] == "install" {
 		return install(args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "completion" {
+		return completion(args[1:], stdout, stderr)
+	}
 	o, err := parse(args, env)
 	switch {
 	case errors.Is(err, errHelp):

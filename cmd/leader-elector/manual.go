@@ -39,6 +39,7 @@ Usage:
                                            for exec probes; --help
   leader-elector install DIR               copy this program into a volume, for images without it; --help
   leader-elector doctor [-o json] [flags]  say what is wrong with this installation, and what mends it
+  leader-elector completion bash|zsh|fish  print a script that completes the command line; --help
   leader-elector version                   print the version
   leader-elector help                      print this manual
 
@@ -116,6 +117,8 @@ func description(f *pflag.Flag) string {
 		if !strings.Contains(usage, "(default") && f.DefValue != "" {
 			usage += " (default: " + f.DefValue + ")"
 		}
+	} else if f.DefValue == "true" {
+		usage += " (default: true)"
 	}
 	return usage
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"net/http"
-	"sync"
 
 	elector "github.com/leader-elector/leader-elector"
 	"github.com/leader-elector/leader-elector/internal/health"
@@ -12,12 +10,26 @@ import (
 	"github.com/leader-elector/leader-elector/internal/status"
 )
 
+// The ways of telling the app, as the metrics name them.
+const (
+	hookPost = "notify-url"
+	hookFile = "state-file"
+)
+
 // counts are what /metrics shows of this process.
 type counts struct{ *metrics.Metrics }
 
 // count begins to count the requests of every client that is made from now on.
 func (o *options) count() counts {
-	c := counts{metrics.New()}
+	routes := map[string]string{routeEndpointSlice: "endpointslices", routeLabel: "pods"}[o.route]
+	var hooks []string
+	if o.notifyURL != "" {
+		hooks = append(hooks, hookPost)
+	}
+	if o.stateFile != "" {
+		hooks = append(hooks, hookFile)
+	}
+	c := counts{metrics.New(metrics.Config{TTL: o.ttl, Routes: routes, Hooks: hooks, Events: o.events})}
 	made := o.access.NewClient
 	o.access.NewClient = func() (*http.Client, error) {
 		client, err := made()
@@ -29,12 +41,9 @@ func (o *options) count() counts {
 	return c
 }
 
-// begin watches who leads; what it returns ends that.
-func (c counts) begin(e *elector.Elector) (end func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() { c.Watch(ctx, e) })
-	return func() { cancel(); work.Wait() }
+// hook counts what comes of one way of telling the app.
+func (c counts) hook(way string) func(event, result string) {
+	return func(event, result string) { c.Hooked(way, event, result) }
 }
 
 // handler answers a scrape with what /status shows at that instant.

@@ -33,9 +33,11 @@ type options struct {
 	healthOptions
 	appOptions
 	runOptions
+	eventOptions
 
 	level  slog.Level
 	access kube.Access
+	self   claims // what the token says of this pod
 	podUID string
 
 	fromEnv map[string]bool // the flags that their variables stand for
@@ -54,7 +56,7 @@ var groups = []struct {
 	{"App", appGroup},
 	{"HTTP", []string{"http"}},
 	{"Command (run)", runGroup},
-	{"Logs", []string{"log-level", "log-format"}},
+	{"Logs and events", []string{"log-level", "log-format", "events"}},
 	{"Other", []string{"help", "version"}},
 }
 
@@ -80,6 +82,7 @@ func (o *options) flags() *pflag.FlagSet {
 	o.runFlags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text or json; times are UTC")
+	o.eventFlags(f)
 	f.BoolVarP(&o.help, "help", "h", false, "print this manual")
 	f.BoolVar(&o.version, "version", false, "print the version")
 	return f
@@ -157,7 +160,7 @@ func leftOver(args []string) []error {
 		return nil
 	}
 	what := strings.Join(args, " ")
-	if slices.Contains([]string{"step-down", "status", "probe", "install", "doctor"}, args[0]) {
+	if slices.Contains([]string{"step-down", "status", "probe", "install", "doctor", "completion"}, args[0]) {
 		return []error{fmt.Errorf("%q is left over; a subcommand comes first: write leader-elector %s", what, what)}
 	}
 	if args[0] == "run" {
@@ -166,7 +169,7 @@ func leftOver(args []string) []error {
 	if args[0] == "true" || args[0] == "false" {
 		return []error{fmt.Errorf("%q is left over; a switch takes its value after an equals sign: write --use-cluster-credentials=%s", what, args[0])}
 	}
-	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, probe, install, doctor, version and help", what)}
+	return []error{fmt.Errorf("%q is left over; a flag is written --name=value, and the subcommands are run, step-down, status, probe, install, doctor, completion, version and help", what)}
 }
 
 // indent puts each of several faults on a line of its own.

@@ -145,7 +145,7 @@ type routed struct {
 
 // startRouting makes the way that the flags ask for. The elector is made with
 // its follower, so it is known only when the follower is called.
-func (o *options) startRouting(e func() *elector.Elector, log *slog.Logger) (routed, error) {
+func (o *options) startRouting(e func() *elector.Elector, changed func(fault string), log *slog.Logger) (routed, error) {
 	if o.route == routeNone {
 		return routed{}, nil
 	}
@@ -154,12 +154,12 @@ func (o *options) startRouting(e func() *elector.Elector, log *slog.Logger) (rou
 		return routed{}, err
 	}
 	if o.route == routeLabel {
-		return o.startLabels(e, client, log)
+		return o.startLabels(e, client, changed, log)
 	}
 	start := make([]byte, 8)
 	rand.Read(start) // never fails since Go 1.24
 	s, err := route.NewSlices(route.SliceConfig{
-		Client: client, Election: o.election, Service: o.service, Pod: o.pod, Start: hex.EncodeToString(start), Log: log,
+		Client: client, Election: o.election, Service: o.service, Pod: o.pod, Start: hex.EncodeToString(start), Changed: changed, Log: log,
 		Confirm: func(ctx context.Context, term elector.Term) error { return e().Confirm(ctx, term) },
 		Cede:    func(ctx context.Context) error { return e().StepDown(ctx, "") },
 	})
@@ -172,8 +172,8 @@ func (o *options) startRouting(e func() *elector.Elector, log *slog.Logger) (rou
 // startLabels labels pods. A pod that starts as a standby loses the label that an
 // earlier process in it left; one that takes the lead again at once, as the
 // successor of that process, keeps it, since its traffic would stop for nothing.
-func (o *options) startLabels(e func() *elector.Elector, client *kube.Client, log *slog.Logger) (routed, error) {
-	l, err := route.NewLabels(route.LabelConfig{Client: client, Election: o.election, Pod: o.pod, Selector: o.podSelector, Log: log})
+func (o *options) startLabels(e func() *elector.Elector, client *kube.Client, changed func(fault string), log *slog.Logger) (routed, error) {
+	l, err := route.NewLabels(route.LabelConfig{Client: client, Election: o.election, Pod: o.pod, Selector: o.podSelector, Changed: changed, Log: log})
 	if err != nil {
 		return routed{}, fmt.Errorf("--route=label: %w", err)
 	}

@@ -46,18 +46,23 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	counts := o.count()
 	var e *elector.Elector // what follows it asks for it later
 	itself := func() *elector.Elector { return e }
-	traffic, err := o.startRouting(itself, log)
+	record, err := o.startEvents(counts, log)
+	if err != nil {
+		return err
+	}
+	traffic, err := o.startRouting(itself, record.routing, log)
 	if err != nil {
 		return err
 	}
 	var app *monitor
 	fit := &fitness{}
 	show := func(s elector.Status) status.View { return traffic.show(o.tended.show(app.show(view(s)))) }
-	told, err := o.startTelling(itself, show, func(address string) bool { return app != nil && app.Deaf(address) }, fit, log)
+	told, err := o.startTelling(itself, show, func(address string) bool { return app != nil && app.Deaf(address) }, fit, counts, log)
 	if err != nil {
 		return err
 	}
 	cfg := o.config(log)
+	cfg.Notices = record.notices(counts)
 	followers := told.followers()
 	if traffic.follower != nil {
 		followers = append(followers, traffic.follower)
@@ -104,7 +109,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	log.Info("campaigning", "version", version(), "election", o.namespace+"/"+o.election, "id", o.id,
 		"lock", o.lock, "ttl", o.ttl.String(), "http", o.http, "server", o.access.Server)
-	ends := []func(){app.begin(), traffic.begin(), told.begin(e), counts.begin(e)}
+	ends := []func(){app.begin(), traffic.begin(), told.begin(e), record.begin()}
 	err = e.Run(ctx)
 	for _, end := range ends {
 		end()

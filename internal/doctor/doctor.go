@@ -36,6 +36,8 @@ type Config struct {
 	PodIPs      []string // of this pod; empty: unknown
 	PodSelector string   // of label routing
 
+	Events bool // Kubernetes Events are recorded
+
 	HTTP    string // the sidecar's --http
 	Version string // of this program
 

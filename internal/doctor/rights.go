@@ -45,6 +45,11 @@ func (p *patient) needs() []need {
 	case "label":
 		all = append(all, need{"the pods", "v1", "pods", ns, nil, []string{"list", "watch", "patch"}, Fail, "traffic does not follow the lead"})
 	}
+	if c.Events {
+		for _, ns := range slices.Compact([]string{c.Namespace, ns}) {
+			all = append(all, need{"the events", "v1", "events", ns, nil, []string{"create", "patch"}, Warn, "kubectl describe does not show what happens to the lead"})
+		}
+	}
 	return all
 }
 

@@ -38,6 +38,17 @@ func TestLeftOverSlicesAreRemovedByTheMendAndOursStay(t *testing.T) {
 	s.finding(doctor.OK, "radio-leader-ipv4 sends traffic to 10.1.2.3, term 7")
 }
 
+func TestALeftOverSliceWithoutAnEndpointIsAWarning(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "endpointslice")
+	s.service(object{})
+	s.slice("radio-leader-ipv4", "leader-elector.io", object{"leader-elector.io/term": "7"}, "10.1.2.3")
+	s.slice("radio-old", "endpointslice-controller.k8s.io", nil)
+	s.gone(doctor.Fail, "share of the traffic")
+	s.obey(s.finding(doctor.Warn, "left over, without an endpoint", "radio-old"))
+	s.gone(doctor.Warn, "left over")
+}
+
 func TestAServiceThatCannotBeRoutedIsNamedWithItsField(t *testing.T) {
 	t.Parallel()
 	t.Run("missing", func(t *testing.T) {

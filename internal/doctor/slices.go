@@ -59,16 +59,21 @@ func slicesOf(ctx context.Context, p *patient) {
 		return
 	}
 	var ours []slice
-	var foreign, makers []string
+	var foreign, makers, empty []string
 	for _, s := range list.Items {
 		if slices.Contains(sliceNames(p.cfg.Service), s.Metadata.Name) {
 			ours = append(ours, s)
+			continue
+		}
+		if len(s.Endpoints) == 0 {
+			empty = append(empty, s.Metadata.Name)
 			continue
 		}
 		foreign = append(foreign, s.Metadata.Name)
 		makers = append(makers, s.Metadata.Labels[managedLabel])
 	}
 	p.foreignSlices(foreign, makers)
+	p.emptySlices(empty)
 	filled := slices.ContainsFunc(ours, func(s slice) bool { return len(s.addresses()) > 0 })
 	for i := range ours {
 		p.ownSlice(&ours[i], filled)
@@ -96,6 +101,18 @@ func (p *patient) foreignSlices(names, makers []string) {
 	slices.Sort(names)
 	f.commands = append(f.commands, p.kubectlHere("delete endpointslice %s", strings.Join(names, " ")))
 	p.fail(f)
+}
+
+// emptySlices tells of those that add nothing now, and would if somebody filled
+// them.
+func (p *patient) emptySlices(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	slices.Sort(names)
+	p.warn(finding{text: fmt.Sprintf("other slices of the Service are left over, without an endpoint: %s", quoted(names)),
+		mend:     "they get no traffic; remove them, and the Endpoints that some are copied from:",
+		commands: []string{p.dropEndpoints(), p.kubectlHere("delete endpointslice %s", strings.Join(names, " "))}})
 }
 
 // ownSlice looks whether one of our slices says what the lock says. One of the

@@ -55,6 +55,9 @@ func newStage(t *testing.T, route string) *stage {
 		rule("coordination.k8s.io", "leases", "", "create"),
 	}
 	switch route {
+	case "events":
+		s.cfg.Route, s.cfg.Events = "none", true
+		s.rules = append(s.rules, rule("", "events", "", "create", "patch"))
 	case "endpointslice":
 		s.cfg.Service, s.cfg.PodIPs = "radio", []string{"10.1.2.3", "fd00::3"}
 		s.rules = append(s.rules,
@@ -112,11 +115,15 @@ func (s *stage) service(spec object) {
 // slice makes an EndpointSlice of the Service radio.
 func (s *stage) slice(name, manager string, notes object, addresses ...string) {
 	s.t.Helper()
+	endpoints := []object{}
+	if len(addresses) > 0 {
+		endpoints = append(endpoints, object{"addresses": addresses})
+	}
 	s.do(http.MethodPost, "/apis/discovery.k8s.io/v1/namespaces/%/endpointslices", object{
 		"metadata": object{"name": name, "annotations": notes,
 			"labels":          object{"kubernetes.io/service-name": "radio", "endpointslice.kubernetes.io/managed-by": manager},
 			"ownerReferences": []object{{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": s.creds.PodUID}}},
-		"addressType": "IPv4", "endpoints": []object{{"addresses": addresses}}, "ports": []object{{"port": 8080}},
+		"addressType": "IPv4", "endpoints": endpoints, "ports": []object{{"port": 8080}},
 	})
 }
 

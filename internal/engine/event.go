@@ -23,6 +23,7 @@ type Answer struct {
 	Record     Record        // with OK: the body of the answer
 	RetryAfter time.Duration // what the server asked for; zero: nothing
 	Err        string        // for people
+	Forbidden  bool          // with Refused, for people: a right is missing
 }
 
 // Op names one request; ops never repeat in the life of a Machine.

@@ -347,8 +347,14 @@ func (p *Pair) View(now Now) View {
 	v.Leader = p.leader(now)
 	v.Leading, v.Term, v.Trust = false, 0, Trust{}
 	if term, trust, ok := p.Leads(now); ok {
-		v.Leading, v.Term, v.Trust, v.Waiting = true, term, trust, ""
+		v.Leading, v.Term, v.Trust, v.Waiting, v.Vacant = true, term, trust, "", ""
 		return v
+	}
+	switch {
+	case v.Leader != "":
+		v.Vacant = ""
+	case v.Vacant == "": // of that lock alone somebody is the holder
+		v.Vacant = "the two locks do not name the same leader"
 	}
 	if v.Leader == "" {
 		v.Since = time.Time{}

@@ -19,6 +19,7 @@ type View struct {
 	HolderExpired bool   // the holder has not renewed for the length of its lease
 	Fit           bool   // no health check says otherwise
 	Waiting       string // why this candidate does not lead; empty while it does
+	Vacant        string // why nobody leads; empty while somebody does
 }
 
 // View computes what may be told at now. It changes nothing.
@@ -43,7 +44,34 @@ func (m *Machine) View(now Now) View {
 		return v
 	}
 	v.Waiting = m.waiting(now)
+	if v.Leader == "" {
+		v.Vacant = m.vacant(now)
+	}
 	return v
+}
+
+// vacant says in a sentence why nobody leads.
+func (m *Machine) vacant(now Now) string {
+	rec := &m.lock.rec
+	switch {
+	case !m.lock.present && !m.lock.read:
+		return "the lock has not been read yet"
+	case !m.lock.present:
+		return "the lock is missing"
+	case rec.Malformed != "":
+		return "the lock cannot be read: " + rec.Malformed
+	case rec.released():
+		return "the lock was released"
+	case rec.Holder == Vacant:
+		return "the lock was deleted and made anew"
+	case rec.Holder == "":
+		return "the lock was emptied"
+	case rec.Holder == m.cfg.ID:
+		return "the lock names this candidate, which does not lead"
+	case now.Boot >= m.lock.since+m.shownFor(rec):
+		return "the lease ran out"
+	}
+	return ""
 }
 
 // leader is the name to tell. It expires with the lease, and my own name is

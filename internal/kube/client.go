@@ -88,27 +88,49 @@ func (c *Client) Get(ctx context.Context, ref Ref) ([]byte, error) {
 // List reads the metadata of the objects of ref's kind that a label selector
 // chooses, consistently; ref's name is left out of it.
 func (c *Client) List(ctx context.Context, ref Ref, labels string) ([]Metadata, error) {
+	items, err := c.list(ctx, ref, labels, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Metadata, len(items))
+	for i, item := range items {
+		var o struct {
+			Metadata Metadata `json:"metadata"`
+		}
+		if err := json.Unmarshal(item, &o); err != nil {
+			return nil, c.notAList(ref, err)
+		}
+		all[i] = o.Metadata
+	}
+	return all, nil
+}
+
+// ListWhole is List with all that the objects hold.
+func (c *Client) ListWhole(ctx context.Context, ref Ref, labels string) ([]json.RawMessage, error) {
+	return c.list(ctx, ref, labels, "")
+}
+
+func (c *Client) list(ctx context.Context, ref Ref, labels, accept string) ([]json.RawMessage, error) {
 	ref.Name = ""
 	body, err := c.do(ctx, &c.line, call{
 		verb: "list", ref: ref, method: http.MethodGet, path: ref.collection(), query: url.Values{"labelSelector": {labels}},
-		accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", want: http.StatusOK,
+		accept: accept, want: http.StatusOK,
 	})
 	if err != nil {
 		return nil, err
 	}
 	var list struct {
-		Items []struct {
-			Metadata Metadata `json:"metadata"`
-		} `json:"items"`
+		Items []json.RawMessage `json:"items"`
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, &Error{Verb: "list", Ref: ref, Message: c.server + " sent what is not a list: " + err.Error(), Err: err}
+		return nil, c.notAList(ref, err)
 	}
-	all := make([]Metadata, len(list.Items))
-	for i, item := range list.Items {
-		all[i] = item.Metadata
-	}
-	return all, nil
+	return list.Items, nil
+}
+
+func (c *Client) notAList(ref Ref, err error) error {
+	ref.Name = ""
+	return &Error{Verb: "list", Ref: ref, Message: c.server + " sent what is not a list: " + err.Error(), Err: err}
 }
 
 // Metadata is what [Client.List] and [Client.Patch] tell of an object.
@@ -149,6 +171,15 @@ func (c *Client) Patch(ctx context.Context, ref Ref, old Metadata, labels, annot
 		err = json.Unmarshal(body, &now)
 	}
 	return now.Metadata, err
+}
+
+// Merge merges fields into an object, whoever wrote it since: for objects of one
+// writer.
+func (c *Client) Merge(ctx context.Context, ref Ref, body []byte) error {
+	_, err := c.do(ctx, &c.line, call{
+		verb: "patch", ref: ref, method: http.MethodPatch, path: ref.path(), body: body, content: "application/merge-patch+json", want: http.StatusOK,
+	})
+	return err
 }
 
 // Create makes the object, and returns it as the server stored it.

@@ -86,10 +86,20 @@ func (c *Client) WatchLabelled(ctx context.Context, ref Ref, labels string, fn f
 	(&watcher{c: c, ref: ref, labels: labels, fn: fn, line: line{newClient: c.access.NewClient}}).run(ctx)
 }
 
+// anewKey marks the context of a watch that is taken up anew.
+type anewKey struct{}
+
+// Anew says, of the context of a watch's request, whether an earlier one of the
+// same watch has ended: for those who count.
+func Anew(ctx context.Context) bool { return ctx.Value(anewKey{}) != nil }
+
 func (w *watcher) run(ctx context.Context) {
 	defer w.line.close()
 	for ctx.Err() == nil {
 		wait := w.turn(ctx)
+		if w.begun && !Anew(ctx) {
+			ctx = context.WithValue(ctx, anewKey{}, true)
+		}
 		if wait <= 0 {
 			continue
 		}
@@ -124,6 +134,7 @@ type watcher struct {
 
 	place     string // the version to go on from; empty: list first
 	delivered string // the version of the last object that fn got
+	begun     bool   // a watch was asked for
 	up        bool   // fn knows that the watch stands
 	forbidden string // the verb that fn knows to be forbidden
 	moved     bool   // the present connection brought something
@@ -293,6 +304,7 @@ func (w *watcher) follow(ctx context.Context, cancel context.CancelCauseFunc) er
 	alarm := time.AfterFunc(connectWithin, func() { cancel(errConnect) })
 	defer func() { alarm.Stop() }()
 	q := w.request()
+	w.begun = true
 	resp, giveUp, err := w.c.send(ctx, &w.line, q)
 	if err != nil {
 		return err

@@ -144,6 +144,7 @@ func (l *Lock) answer(body []byte, err error) engine.Answer {
 	case e.NotSent(), errors.Is(err, kube.ErrForbidden), errors.Is(err, kube.ErrUnauthorized),
 		errors.Is(err, kube.ErrThrottled), errors.Is(err, kube.ErrInvalid):
 		a.Outcome = engine.Refused
+		a.Forbidden = errors.Is(err, kube.ErrForbidden)
 	}
 	return a
 }

@@ -29,9 +29,15 @@ func (l *Lock) CheckRights(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("this account may not %s %s %s/%s; add to the Role: %s",
-		strings.Join(missing, ", "), l.ref.Resource, l.ref.Namespace, l.ref.Name, l.rules(missing))
+	return &missingRights{fmt.Sprintf("this account may not %s %s %s/%s; add to the Role: %s",
+		strings.Join(missing, ", "), l.ref.Resource, l.ref.Namespace, l.ref.Name, l.rules(missing))}
 }
+
+// missingRights is a kube.ErrForbidden that nobody had to run into.
+type missingRights struct{ text string }
+
+func (e *missingRights) Error() string        { return e.text }
+func (e *missingRights) Is(target error) bool { return target == kube.ErrForbidden }
 
 // rules is what grants the verbs. A creation cannot be limited by name, so it
 // has a rule of its own.

@@ -1,8 +1,11 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,17 +28,32 @@ type Check struct {
 	Fit  bool
 }
 
+// Config says what is counted of.
+type Config struct {
+	TTL time.Duration // of the lease
+	// Routes is the resource in which the traffic's way is written, for a zero of
+	// each result from the start. Empty: nothing is routed.
+	Routes string
+	// Hooks are the ways in which the app is told: for zeros too.
+	Hooks []string
+	// Events says that events are recorded.
+	Events bool
+}
+
 // Metrics counts for one candidate. It is an elector.Follower, so that it sees
 // how long each renewal came before the end of trust.
 type Metrics struct {
+	cfg      Config
 	requests *requests
 
 	mu      sync.Mutex
 	margin  *histogram // of renewals: the trust that was left when each was confirmed
-	leader  string     // the last that was seen
+	last    time.Duration
+	misses  int
 	changes int
-	vacant  time.Time     // since when nobody has led; zero: somebody does, or nobody was ever seen
 	gap     time.Duration // how long nobody led before the present leader
+	hooks   map[hook]uint64
+	events  map[string]uint64 // by result
 	work    sync.WaitGroup
 }
 
@@ -43,7 +61,22 @@ type Metrics struct {
 var margins = []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 21}
 
 // New makes metrics that show zeros.
-func New() *Metrics { return &Metrics{requests: newRequests(), margin: newHistogram(margins)} }
+func New(cfg Config) *Metrics {
+	m := &Metrics{cfg: cfg, requests: newRequests(cfg.Routes), margin: newHistogram(margins), hooks: map[hook]uint64{}, events: map[string]uint64{}}
+	for _, way := range cfg.Hooks {
+		for _, event := range []string{"lead", "stop"} {
+			for _, result := range []string{"accepted", "refused", "timeout", "unreachable"} {
+				m.hooks[hook{way, event, result}] = 0
+			}
+		}
+	}
+	if cfg.Events {
+		for _, result := range []string{"stored", "dropped", "forbidden"} {
+			m.events[result] = 0
+		}
+	}
+	return m
+}
 
 // Lead begins to measure the renewals of a lead.
 func (m *Metrics) Lead(ctx context.Context, _ elector.Term) error {
@@ -57,9 +90,7 @@ func (m *Metrics) Lead(ctx context.Context, _ elector.Term) error {
 			}
 			left := until - elector.BootTime()
 			until, moved = elector.Trusted(ctx)
-			m.mu.Lock()
-			m.margin.observe(max(0, left).Seconds())
-			m.mu.Unlock()
+			m.renewed(max(0, left))
 		}
 	})
 	return nil
@@ -68,32 +99,46 @@ func (m *Metrics) Lead(ctx context.Context, _ elector.Term) error {
 // Stop waits for what Lead began, which ends with the lead.
 func (m *Metrics) Stop(context.Context, elector.Reason) error { m.work.Wait(); return nil }
 
-// Watch counts the changes of the leader until ctx is done.
-func (m *Metrics) Watch(ctx context.Context, e *elector.Elector) {
-	for s := range e.Changes(ctx) {
-		m.sees(s.Leader, time.Now())
+// renewed takes the trust that was left when a renewal was confirmed. Less than
+// a quarter of the lease is a near miss: at the default pace it is left when two
+// tries in a row had failed.
+func (m *Metrics) renewed(left time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.margin.observe(left.Seconds())
+	if m.last = left; left < m.cfg.TTL/4 {
+		m.misses++
 	}
 }
 
-// sees takes who leads now.
-func (m *Metrics) sees(leader string, now time.Time) {
+// Hear counts the changes of the leader.
+func (m *Metrics) Hear(n elector.Notice) {
+	if n.Kind != elector.NoticeLeading && n.Kind != elector.NoticeLeader {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case leader == "" && m.vacant.IsZero() && m.leader != "":
-		m.vacant = now
-	case leader != "":
-		if leader != m.leader || !m.vacant.IsZero() {
-			m.gap = 0
-			if !m.vacant.IsZero() {
-				m.gap = now.Sub(m.vacant)
-			}
-		}
-		if m.leader != "" && leader != m.leader {
-			m.changes++
-		}
-		m.leader, m.vacant = leader, time.Time{}
+	m.gap = n.Vacant
+	if n.Previous != "" && n.Previous != n.Leader {
+		m.changes++
 	}
+}
+
+// hook is one way of telling the app, what it was told, and what came of it.
+type hook struct{ way, event, result string }
+
+// Hooked counts one piece of news that was told to the app.
+func (m *Metrics) Hooked(way, event, result string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hooks[hook{way, event, result}]++
+}
+
+// Recorded counts one event.
+func (m *Metrics) Recorded(result string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events[result]++
 }
 
 // Handler answers a scrape.
@@ -107,7 +152,7 @@ func (m *Metrics) Handler(view func() View) http.Handler {
 
 func (m *Metrics) page(v View) *page {
 	s := v.Status
-	p := &page{common: []label{{"election_namespace", s.Namespace}, {"election", s.Election}, {"id", s.ID}}}
+	p := newPage(label{"election_namespace", s.Namespace}, label{"election", s.Election}, label{"id", s.ID})
 	p.family("leader_elector_build_info", "gauge", "The version of the program; always 1.")
 	p.sample("leader_elector_build_info", 1, label{"version", v.Version})
 	p.gauge("leader_elector_is_leader", "Whether this candidate leads now.", yes(s.IsLeader))
@@ -119,13 +164,11 @@ func (m *Metrics) page(v View) *page {
 	p.gauge("leader_elector_term", "The term of the present lead; zero if nobody leads, or a leader without terms.", float64(s.Term))
 	p.gauge("leader_elector_trust_seconds", "How long this candidate may lead without another renewal; zero unless it leads.", s.ValidFor.Seconds())
 
-	m.mu.Lock()
-	p.family("leader_elector_leader_changes_total", "counter", "How often this candidate has seen another leader than before.")
-	p.sample("leader_elector_leader_changes_total", float64(m.changes))
-	p.gauge("leader_elector_last_handover_gap_seconds", "How long nobody led before the present leader, as this candidate saw it.", m.gap.Seconds())
-	p.family("leader_elector_renewal_margin_seconds", "histogram", "The trust that was left when a renewal was confirmed. Little is a near miss.")
-	p.histogram("leader_elector_renewal_margin_seconds", m.margin)
-	m.mu.Unlock()
+	p.gauge("leader_elector_ttl_seconds", "The duration of the lease, as this candidate's flags say.", m.cfg.TTL.Seconds())
+	if s.Ready { // before, a rise from zero would look like so many changes
+		p.counter("leader_elector_lock_transitions_total", "How often the lock has changed hands, as the lock itself counts.", float64(s.Transitions))
+	}
+	m.counted(p)
 
 	if len(v.Checks) > 0 {
 		p.family("leader_elector_health_check_fit", "gauge", "Whether a health check of the app holds.")
@@ -136,4 +179,33 @@ func (m *Metrics) page(v View) *page {
 	p.gauge("leader_elector_routing_fault", "Whether something keeps the traffic from following the lead; /status says what.", yes(v.RouteFault != ""))
 	m.requests.write(p)
 	return p
+}
+
+// counted shows what this candidate counts itself.
+func (m *Metrics) counted(p *page) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.counter("leader_elector_leader_changes_total", "How often this candidate has seen another leader than before.", float64(m.changes))
+	p.gauge("leader_elector_last_handover_gap_seconds", "How long nobody led before the present leader, as this candidate saw it.", m.gap.Seconds())
+	p.family("leader_elector_renewal_margin_seconds", "histogram", "The trust that was left when a renewal was confirmed.")
+	p.histogram("leader_elector_renewal_margin_seconds", m.margin)
+	p.gauge("leader_elector_last_renewal_margin_seconds", "The trust that was left when the last renewal was confirmed; zero before the first.", m.last.Seconds())
+	p.counter("leader_elector_renewal_near_misses_total", "Renewals that were confirmed with less than a quarter of the lease left.", float64(m.misses))
+	if len(m.hooks) > 0 {
+		const results = "leader_elector_hook_results_total"
+		p.family(results, "counter", "What came of telling the app, by the way it is told and by what it was told.")
+		for _, h := range slices.SortedFunc(maps.Keys(m.hooks), hook.compare) {
+			p.sample(results, float64(m.hooks[h]), label{"hook", h.way}, label{"event", h.event}, label{"result", h.result})
+		}
+	}
+	if m.cfg.Events {
+		p.family("leader_elector_events_total", "counter", "Kubernetes Events by what became of them.")
+		for _, result := range slices.Sorted(maps.Keys(m.events)) {
+			p.sample("leader_elector_events_total", float64(m.events[result]), label{"result", result})
+		}
+	}
+}
+
+func (a hook) compare(b hook) int {
+	return cmp.Or(cmp.Compare(a.way, b.way), cmp.Compare(a.event, b.event), cmp.Compare(a.result, b.result))
 }

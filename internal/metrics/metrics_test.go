@@ -2,11 +2,14 @@ package metrics
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	elector "github.com/leader-elector/leader-elector"
 )
 
 func TestARequestIsWhatKubernetesCallsIt(t *testing.T) {
@@ -28,30 +31,64 @@ func TestARequestIsWhatKubernetesCallsIt(t *testing.T) {
 	}
 }
 
-// The gap is the time without a leader, and a leader that only lapsed is no change.
+// A leader that only lapsed is no change, and the gap is that of the last one.
 func TestTheGapIsHowLongNobodyLed(t *testing.T) {
-	m := New()
-	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	m.sees("", at(0)) // nobody was ever seen: that is no gap
-	m.sees("a", at(10))
-	if m.changes != 0 || m.gap != 0 {
-		t.Errorf("the first leader counts %d changes, gap %v", m.changes, m.gap)
+	m := New(Config{TTL: 10 * time.Second})
+	for i, c := range []struct {
+		notice  elector.Notice
+		changes int
+		gap     time.Duration
+	}{
+		{elector.Notice{Kind: elector.NoticeLeader, Leader: "a"}, 0, 0},
+		{elector.Notice{Kind: elector.NoticeVacant, Previous: "a", Led: 9 * time.Second}, 0, 0},
+		{elector.Notice{Kind: elector.NoticeLeader, Leader: "b", Previous: "a", Vacant: 3 * time.Second}, 1, 3 * time.Second},
+		{elector.Notice{Kind: elector.NoticeLeader, Leader: "b", Previous: "b", Vacant: 4 * time.Second}, 1, 4 * time.Second},
+		{elector.Notice{Kind: elector.NoticeTrouble}, 1, 4 * time.Second},
+		{elector.Notice{Kind: elector.NoticeLeading, Leader: "c", Previous: "b"}, 2, 0},
+	} {
+		if m.Hear(c.notice); m.changes != c.changes || m.gap != c.gap {
+			t.Errorf("notice %d: %d changes, gap %v; want %d, %v", i, m.changes, m.gap, c.changes, c.gap)
+		}
 	}
-	m.sees("", at(20))
-	m.sees("", at(21))
-	m.sees("b", at(23))
-	if m.changes != 1 || m.gap != 3*time.Second {
-		t.Errorf("%d changes, gap %v; want 1, 3s", m.changes, m.gap)
+}
+
+// A renewal that leaves less than a quarter of the lease is a near miss.
+func TestANearMissIsCounted(t *testing.T) {
+	m := New(Config{TTL: 8 * time.Second})
+	for _, left := range []time.Duration{5 * time.Second, 2 * time.Second, 1999 * time.Millisecond, 0} {
+		m.renewed(left)
 	}
-	m.sees("b", at(24))
-	m.sees("", at(30))
-	m.sees("b", at(34))
-	if m.changes != 1 || m.gap != 4*time.Second {
-		t.Errorf("%d changes, gap %v; want 1, 4s", m.changes, m.gap)
+	text := m.page(View{}).String()
+	for _, want := range []string{"leader_elector_renewal_near_misses_total{", "leader_elector_last_renewal_margin_seconds{"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("there is no %s in\n%s", want, text)
+		}
 	}
-	m.sees("a", at(35))
-	if m.changes != 2 || m.gap != 0 {
-		t.Errorf("%d changes, gap %v; want 2 and none", m.changes, m.gap)
+	if m.misses != 2 || m.last != 0 || m.margin.count != 4 {
+		t.Errorf("%d near misses, the last %v, %d renewals; want 2, 0, 4", m.misses, m.last, m.margin.count)
+	}
+}
+
+// What the routing writes is counted by what became of it, with a zero for what
+// never happened; reads, and writes of other things, are not.
+func TestRouteWritesAreCountedByResult(t *testing.T) {
+	m := New(Config{Routes: "endpointslices"})
+	for _, r := range []request{
+		{"update", "endpointslices", "200"}, {"create", "endpointslices", "201"}, {"update", "endpointslices", "409"},
+		{"update", "endpointslices", "none"}, {"update", "endpointslices", "503"}, {"get", "endpointslices", "200"},
+		{"update", "leases", "200"}, {"create", "events", "201"},
+	} {
+		m.requests.count(r, 0)
+	}
+	text := m.page(View{}).String()
+	for result, want := range map[string]int{stored: 2, conflicted: 1, unanswered: 2, refused: 0} {
+		line := fmt.Sprintf(`resource="endpointslices",result=%q} %d`, result, want)
+		if !strings.Contains(text, line) {
+			t.Errorf("there is no %s in\n%s", line, text)
+		}
+	}
+	if n := strings.Count(text, "leader_elector_route_writes_total{"); n != 4 {
+		t.Errorf("%d series of route writes, want 4", n)
 	}
 }
 
@@ -60,7 +97,7 @@ type tripper func() (*http.Response, error)
 func (f tripper) RoundTrip(*http.Request) (*http.Response, error) { return f() }
 
 func TestRequestsAreCountedAndTheirNumberOfSeriesIsBounded(t *testing.T) {
-	m := New()
+	m := New(Config{})
 	code := 200
 	client := m.Client(&http.Client{Transport: tripper(func() (*http.Response, error) {
 		if code == 0 {

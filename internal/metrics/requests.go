@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/leader-elector/leader-elector/internal/kube"
 )
 
 // maxSeries bounds the combinations that are counted. A candidate has a dozen;
@@ -22,7 +24,9 @@ type requests struct {
 	mu      sync.Mutex
 	codes   map[request]uint64
 	took    map[request]*histogram // code left out
-	success atomic.Int64           // instant of the last good news, in nanoseconds since began; 0: none yet
+	anew    map[string]uint64      // watches that were taken up anew, by resource
+	routes  map[route]uint64
+	success atomic.Int64 // instant of the last good news, in nanoseconds since began; 0: none yet
 	began   time.Time
 }
 
@@ -37,8 +41,29 @@ func (a request) compare(b request) int {
 // those of a server in trouble: an attempt ends after a sixth of the ttl.
 var latencies = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5}
 
-func newRequests() *requests {
-	return &requests{codes: map[request]uint64{}, took: map[request]*histogram{}, began: time.Now()}
+// route is a write of the traffic's way, and what became of it.
+type route struct{ resource, result string }
+
+func (a route) compare(b route) int {
+	return cmp.Or(cmp.Compare(a.resource, b.resource), cmp.Compare(a.result, b.result))
+}
+
+// What became of such a write.
+const (
+	stored     = "stored"
+	conflicted = "conflict" // somebody wrote since it was read
+	refused    = "refused"
+	unanswered = "unanswered" // or answered as by a server that is ill
+)
+
+func newRequests(routes string) *requests {
+	q := &requests{codes: map[request]uint64{}, took: map[request]*histogram{}, anew: map[string]uint64{}, routes: map[route]uint64{}, began: time.Now()}
+	if routes != "" {
+		for _, result := range []string{stored, conflicted, refused, unanswered} {
+			q.routes[route{routes, result}] = 0
+		}
+	}
+	return q
 }
 
 // Client counts the requests of one client; give it each that is made.
@@ -60,6 +85,9 @@ type transport struct {
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	verb, resource := kindOf(r)
+	if verb == "watch" {
+		t.to.watched(resource, kube.Anew(r.Context()))
+	}
 	sent := time.Now()
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
@@ -108,6 +136,7 @@ func (q *requests) silent() time.Duration {
 func (q *requests) count(r request, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.wrote(r)
 	if _, known := q.codes[r]; !known && len(q.codes) >= maxSeries {
 		r = request{"other", "other", "other"}
 	}
@@ -123,11 +152,43 @@ func (q *requests) count(r request, took time.Duration) {
 	}
 }
 
+// watched counts the watches that were taken up anew.
+func (q *requests) watched(resource string, anew bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.anew[resource]
+	if anew {
+		n++
+	}
+	q.anew[resource] = n
+}
+
+// wrote counts a request that wrote the traffic's way, if it is one: nothing but
+// the routing writes these resources.
+func (q *requests) wrote(r request) {
+	switch {
+	case r.resource != "endpointslices" && r.resource != "pods":
+		return
+	case r.verb != "create" && r.verb != "update" && r.verb != "patch":
+		return
+	}
+	result := refused
+	switch code, err := strconv.Atoi(r.code); {
+	case err != nil || code >= 500 || code == http.StatusTooManyRequests:
+		result = unanswered
+	case code < 300:
+		result = stored
+	case code == http.StatusConflict:
+		result = conflicted
+	}
+	q.routes[route{r.resource, result}]++
+}
+
 // write shows the counts.
 func (q *requests) write(p *page) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p.family("leader_elector_api_requests_total", "counter", "Requests to the API server by verb, resource and HTTP status (none: no answer). Each watch beyond the first is a restart; creates and updates of endpointslices and patches of pods are the routing's writes.")
+	p.family("leader_elector_api_requests_total", "counter", "Requests to the API server by verb, resource and HTTP status (none: no answer).")
 	for _, r := range slices.SortedFunc(maps.Keys(q.codes), request.compare) {
 		p.sample("leader_elector_api_requests_total", float64(q.codes[r]), label{"verb", r.verb}, label{"resource", r.resource}, label{"code", r.code})
 	}
@@ -136,6 +197,16 @@ func (q *requests) write(p *page) {
 	for _, r := range slices.SortedFunc(maps.Keys(q.took), request.compare) {
 		if r.verb != "watch" {
 			p.histogram(seconds, q.took[r], label{"verb", r.verb}, label{"resource", r.resource})
+		}
+	}
+	p.family("leader_elector_watch_restarts_total", "counter", "Watches that were taken up anew. The server ends each after 5 to 10 minutes.")
+	for _, resource := range slices.Sorted(maps.Keys(q.anew)) {
+		p.sample("leader_elector_watch_restarts_total", float64(q.anew[resource]), label{"resource", resource})
+	}
+	if len(q.routes) > 0 {
+		p.family("leader_elector_route_writes_total", "counter", "Writes of the traffic's way by what became of them.")
+		for _, r := range slices.SortedFunc(maps.Keys(q.routes), route.compare) {
+			p.sample("leader_elector_route_writes_total", float64(q.routes[r]), label{"resource", r.resource}, label{"result", r.result})
 		}
 	}
 	p.gauge("leader_elector_api_last_success_age_seconds", "Time since the API server last sent something good: an answer, or news on a watch. Since the start, if it never did.", q.silent().Seconds())

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -12,27 +11,56 @@ import (
 // label is one label of a sample.
 type label struct{ name, value string }
 
-// page is what one scrape shows.
+// page is what one scrape shows. It is written with little garbage, as what a
+// scrape leaves is memory that every pod pays for.
 type page struct {
 	bytes.Buffer
-	common []label // of every sample
+	common string // the labels of every sample, as they are written
 }
+
+// newPage begins a page whose samples all have some labels.
+func newPage(common ...label) *page {
+	p := &page{}
+	p.labels(common)
+	p.common = p.String()
+	p.Reset()
+	p.Grow(pageSize)
+	return p
+}
+
+// pageSize is about what a page has.
+const pageSize = 24 << 10
 
 // family begins a metric; its samples follow.
 func (p *page) family(name, kind, help string) {
-	fmt.Fprintf(p, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+	for _, s := range []string{"# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"} {
+		p.WriteString(s)
+	}
 }
 
 func (p *page) sample(name string, value float64, labels ...label) {
 	p.WriteString(name)
 	p.WriteByte('{')
-	for i, l := range slices.Concat(p.common, labels) {
+	p.WriteString(p.common)
+	if p.common != "" && len(labels) > 0 {
+		p.WriteByte(',')
+	}
+	p.labels(labels)
+	p.WriteString("} ")
+	p.Write(number(p.AvailableBuffer(), value))
+	p.WriteByte('\n')
+}
+
+func (p *page) labels(all []label) {
+	for i, l := range all {
 		if i > 0 {
 			p.WriteByte(',')
 		}
-		p.WriteString(l.name + `="` + escape.Replace(l.value) + `"`)
+		p.WriteString(l.name)
+		p.WriteString(`="`)
+		escape.WriteString(p, l.value)
+		p.WriteByte('"')
 	}
-	p.WriteString("} " + number(value) + "\n")
 }
 
 // gauge is a metric of one sample.
@@ -41,12 +69,18 @@ func (p *page) gauge(name, help string, value float64) {
 	p.sample(name, value)
 }
 
+// counter is a counter of one sample.
+func (p *page) counter(name, help string, value float64) {
+	p.family(name, "counter", help)
+	p.sample(name, value)
+}
+
 // histogram writes the samples of one histogram.
 func (p *page) histogram(name string, h *histogram, labels ...label) {
 	below := uint64(0)
 	for i, bound := range h.bounds {
 		below += h.counts[i]
-		p.sample(name+"_bucket", float64(below), append(slices.Clip(labels), label{"le", number(bound)})...)
+		p.sample(name+"_bucket", float64(below), append(slices.Clip(labels), label{"le", string(number(nil, bound))})...)
 	}
 	p.sample(name+"_bucket", float64(h.count), append(slices.Clip(labels), label{"le", "+Inf"})...)
 	p.sample(name+"_sum", h.sum, labels...)
@@ -75,11 +109,12 @@ func (h *histogram) observe(v float64) {
 
 var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-func number(v float64) string {
+// number appends a value to text.
+func number(text []byte, v float64) []byte {
 	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-		return strconv.FormatInt(int64(v), 10)
+		return strconv.AppendInt(text, int64(v), 10)
 	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
+	return strconv.AppendFloat(text, v, 'g', -1, 64)
 }
 
 func yes(b bool) float64 {

@@ -41,6 +41,8 @@ type FileConfig struct {
 	Election, Namespace, ID string
 	// Status is how things stand. It is not asked before Lead or Sees. Required.
 	Status func() elector.Status
+	// Told counts what came of each piece of news. Nil: nobody counts.
+	Told func(event, result string)
 	// Log takes what cannot be written. Required.
 	Log *slog.Logger
 }
@@ -86,7 +88,7 @@ func (f *File) Lead(ctx context.Context, term elector.Term) error {
 	f.mu.Lock()
 	f.leads, f.reason = true, ""
 	f.mu.Unlock()
-	if err := f.put(until, term); err != nil {
+	if err := f.put(EventLead, until, term); err != nil {
 		return fmt.Errorf("the state file cannot be written: %w", fileMend(f.cfg.Path, err))
 	}
 	f.work.Go(func() {
@@ -97,7 +99,7 @@ func (f *File) Lead(ctx context.Context, term elector.Term) error {
 				return
 			}
 			until, moved = elector.Trusted(ctx)
-			f.note(f.put(until, term))
+			f.note(f.put(EventRenew, until, term))
 		}
 	})
 	return nil
@@ -111,7 +113,7 @@ func (f *File) Stop(ctx context.Context, why elector.Reason) error {
 	f.mu.Lock()
 	f.leads, f.reason = false, string(why)
 	f.mu.Unlock()
-	err := f.put(0, 0)
+	err := f.put(EventStop, 0, 0)
 	if err != nil {
 		return fmt.Errorf("the state file cannot be written, so whoever reads it leads until its deadline: %w", fileMend(f.cfg.Path, err))
 	}
@@ -134,6 +136,7 @@ func (f *File) idle(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			counter(f.cfg.Told).count(EventStop, TimedOut)
 			return fmt.Errorf("the app still acts: it holds the lock of %s.lock: %w", f.cfg.Path, ctx.Err())
 		}
 	}
@@ -145,12 +148,12 @@ func (f *File) Sees() {
 	leads := f.leads
 	f.mu.Unlock()
 	if !leads {
-		f.note(f.put(0, 0))
+		f.note(f.put(EventChange, 0, 0))
 	}
 }
 
 // put writes the state of a lead, or without a deadline the state of a standby.
-func (f *File) put(until time.Duration, term elector.Term) error {
+func (f *File) put(event string, until time.Duration, term elector.Term) error {
 	st := f.cfg.Status()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,7 +164,13 @@ func (f *File) put(until time.Duration, term elector.Term) error {
 	if until != 0 {
 		s.Leader, s.Term = s.Identity, term.String()
 	}
-	return f.write(s)
+	err := f.write(s)
+	result := Accepted
+	if err != nil {
+		result = Refused
+	}
+	counter(f.cfg.Told).count(event, result)
+	return err
 }
 
 // state is what the file is to say.

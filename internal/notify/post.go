@@ -169,6 +169,7 @@ func (p *Post) Stop(ctx context.Context, why elector.Reason) error {
 	case <-n.done:
 		return n.err
 	case <-ctx.Done():
+		counter(p.cfg.Told).count(EventStop, TimedOut)
 		p.owes(n)
 		return fmt.Errorf("the app has not accepted that it does not lead any more: %w", ctx.Err())
 	}
@@ -275,6 +276,7 @@ func (p *Post) Run(ctx context.Context) {
 		}
 		n.end(err)
 		p.mu.Unlock()
+		counter(p.cfg.Told).count(n.event, resultOf(err))
 		p.tellFit()
 		if ctx.Err() != nil {
 			return
@@ -386,7 +388,7 @@ func (p *Post) post(ctx context.Context, n *news) error {
 	defer resp.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("it answers %d %s", resp.StatusCode, strings.TrimSpace(string(said[:min(len(said), 200)])))
+		return &answered{fmt.Sprintf("it answers %d %s", resp.StatusCode, strings.TrimSpace(string(said[:min(len(said), 200)])))}
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ type PostConfig struct {
 	// accepted that it does not, and has not refused to just now. Before the first
 	// call it does not let it. Nil: nobody asks.
 	Fit func(fit bool, reason string)
+	// Told counts what came of each piece of news. A stop that was not accepted in
+	// time is counted as that, and again when it is accepted. Nil: nobody counts.
+	Told func(event, result string)
 	// Log takes what is not accepted. Required.
 	Log *slog.Logger
 }

@@ -31,7 +31,10 @@ type LabelConfig struct {
 	Pod      Pod    // this candidate's own
 	Selector string // of the pods of the election, as the API takes label selectors
 
-	Log *slog.Logger // nil: no log
+	// Changed is told what keeps the traffic from following the lead, and nothing
+	// when that is over. It must not block. Nil: nobody is told.
+	Changed func(fault string)
+	Log     *slog.Logger // nil: no log
 }
 
 // Validate reports every fault at once.
@@ -240,6 +243,7 @@ func (l *Labels) tell(err error) {
 	} else {
 		l.log.Info("the traffic follows the leader again")
 	}
+	changed(l.cfg.Changed, text)
 }
 
 // LabelRouting is what /status shows of this way of routing.

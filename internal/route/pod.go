@@ -110,3 +110,10 @@ func HostsIPs(hosts io.Reader) ([]netip.Addr, error) {
 	}
 	return ips, nil
 }
+
+// changed tells a fault, or its end, to whoever wants to know.
+func changed(tell func(fault string), fault string) {
+	if tell != nil {
+		tell(fault)
+	}
+}

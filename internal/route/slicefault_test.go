@@ -57,6 +57,24 @@ func TestForeignSlicesAreRefusedAndNothingIsWrittenBesideThem(t *testing.T) {
 	a.content()
 }
 
+func TestAForeignSliceWithoutAnEndpointIsNoReasonToRefuse(t *testing.T) {
+	t.Parallel()
+	s := onStage(t, plainService)
+	left := `{"metadata":{"name":"radio-x7x7x","labels":{"kubernetes.io/service-name":"radio","endpointslice.kubernetes.io/managed-by":"endpointslice-controller.k8s.io"}},
+		"addressType":"IPv4","endpoints":[{"addresses":["10.9.9.9"],"conditions":{"ready":false}}]}`
+	s.do(http.MethodPost, "endpointslices", left)
+	a := s.join("a", "10.1.0.1")
+	a.lead(10)
+	a.complains("radio-x7x7x") // not ready now, and ready the moment after
+	a.kept()
+	s.do(http.MethodPatch, "endpointslices/radio-x7x7x", `{"endpoints":[]}`)
+	s.shows("10.1.0.1", 10)
+	a.content()
+	if err := s.join("b", "10.1.0.2").Check(t.Context()); err != nil {
+		t.Errorf("a standby's check says %v", err)
+	}
+}
+
 func TestASliceOfOurNameMadeByHandIsTakenOverInOneWrite(t *testing.T) {
 	t.Parallel()
 	s := onStage(t, plainService)

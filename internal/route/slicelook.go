@@ -14,7 +14,7 @@ import (
 // picture is all that decides what may be written.
 type picture struct {
 	service *service
-	foreign []string          // names of slices of the Service that are not ours
+	foreign []string          // names of slices of the Service that are not ours, and hold an endpoint
 	own     map[string]*slice // by family; nil: there is none
 }
 
@@ -75,8 +75,38 @@ func (s *Slices) sort(ctx context.Context, p *picture, named []string) (err erro
 			return err
 		}
 	}
-	p.foreign = named
-	return nil
+	p.foreign, err = s.filled(ctx, named)
+	return err
+}
+
+// filled are those of the foreign slices that hold an endpoint. One that holds
+// none adds nothing to ours: that is how a Service's old slices are made harmless
+// by whoever can write objects and not delete them. They are read whole only
+// where there are any, and one that cannot be read counts as filled.
+func (s *Slices) filled(ctx context.Context, foreign []string) ([]string, error) {
+	if len(foreign) == 0 {
+		return nil, nil
+	}
+	all, err := s.cfg.Client.ListWhole(ctx, s.slices, labelService+"="+s.cfg.Service)
+	if err != nil {
+		return nil, err
+	}
+	var filled []string
+	for _, body := range all {
+		now, err := parseSlice(body)
+		if err != nil {
+			return nil, err
+		}
+		if !s.ours(now.Metadata.Name) && !same(now.Endpoints, nil) {
+			filled = append(filled, now.Metadata.Name)
+		}
+	}
+	slices.Sort(filled)
+	return filled, nil
+}
+
+func (s *Slices) ours(name string) bool {
+	return slices.ContainsFunc(families, func(family string) bool { return name == SliceName(s.cfg.Service, family) })
 }
 
 func (s *Slices) getService(ctx context.Context) (*service, error) {

@@ -28,7 +28,10 @@ type SliceConfig struct {
 	// Cede offers the lead to anybody: elector.StepDown.
 	Cede func(context.Context) error
 
-	Log *slog.Logger // nil: no log
+	// Changed is told what keeps the traffic from following the lead, and nothing
+	// when that is over. It must not block. Nil: nobody is told.
+	Changed func(fault string)
+	Log     *slog.Logger // nil: no log
 }
 
 // Validate reports every fault at once.
@@ -204,6 +207,7 @@ func (s *Slices) tell(err error) {
 	} else {
 		s.log.Info("the traffic follows the leader again")
 	}
+	changed(s.cfg.Changed, text)
 }
 
 // SliceRouting is what /status shows of this way of routing.

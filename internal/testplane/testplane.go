@@ -47,6 +47,7 @@ type Candidate struct {
 	Lock      string   `json:"lock,omitempty"`     // "leases" (default), "endpoints" or "endpoints+leases"
 	Service   string   `json:"service,omitempty"`  // with the Role for this Service's endpoint slices too
 	Labels    bool     `json:"labels,omitempty"`   // with the Role for label routing, and its pod labelled as one of the election
+	Events    bool     `json:"events,omitempty"`   // with the Role for Kubernetes Events too
 	Without   []string `json:"without,omitempty"`  // verbs left out of the shipped Roles
 	Lifetime  int      `json:"lifetime,omitempty"` // of the token, in seconds; default 3600, at least 600
 	Server    string   `json:"server,omitempty"`   // another way to the API server, such as a faulty forwarder

@@ -142,6 +142,17 @@ func (p *Process) Wait() {
 	}
 }
 
+// State is how the program ended, the last time that it was started; nil while
+// it runs, and before its first start.
+func (p *Process) State() *os.ProcessState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil || p.alive() {
+		return nil
+	}
+	return p.cmd.ProcessState
+}
+
 // Signal sends a signal to the program, and waits for nothing.
 func (p *Process) Signal(sig syscall.Signal) error {
 	p.mu.Lock()

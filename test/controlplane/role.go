@@ -48,15 +48,15 @@ func shippedRole(o CandidateOptions) (*Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	for file, wanted := range map[string]bool{"endpointslice": o.Service != "", "label": o.Labels} {
+	for file, wanted := range map[string]bool{"endpointslice": o.Service != "", "label": o.Labels, "events": o.Events} {
 		if !wanted {
 			continue
 		}
-		routing, err := readRole(o, "components/"+file+"/role.yaml", o.Service)
+		more, err := readRole(o, "components/"+file+"/role.yaml", o.Service)
 		if err != nil {
 			return nil, err
 		}
-		role.Rules = append(role.Rules, routing.Rules...)
+		role.Rules = append(role.Rules, more.Rules...)
 	}
 	return role, nil
 }

@@ -43,7 +43,7 @@ var mutants = []mutant{
 		{"campaign.go", "\t\treturn rec.Duration\n", "\t\treturn rec.Duration * 8 / 10\n"},
 	}},
 	{name: "expiry comes from the record's timestamps", law: "4", world: true, edits: []edit{
-		{"campaign.go", "\tdefault:\n\t\treturn k.since + m.patience(rec)\n", "\tdefault:\n\t\treturn m.now.Boot + rec.Renewed.Add(m.patience(rec)).Sub(m.now.Wall)\n"},
+		{"campaign.go", "\tdefault:\n\t\treturn k.since + m.patience(rec)\n", "\tdefault:\n\t\treturn min(k.since+m.patience(rec), m.now.Boot+rec.Renewed.Add(m.patience(rec)).Sub(m.now.Wall))\n"},
 	}},
 	{name: "an unsealed record's own D counts", law: "4", world: true, edits: []edit{
 		{"campaign.go", "if rec.sealed() && rec.Holder != \"\" && rec.Duration > 0 {", "if rec.Duration > 0 {"},

@@ -65,6 +65,7 @@ type rollPod struct {
 	since   time.Duration // when it started
 	life    int
 	frozen  time.Duration
+	missed  []func() // while it was frozen
 	offset  time.Duration
 	rate    float64
 	wakeAt  time.Duration
@@ -249,7 +250,7 @@ func (r *roll) fault() {
 		}
 	case 1:
 		if p.form != oldForm { // 0.5 in a freeze has two leaders by itself
-			p.frozen = r.now + r.below(2*r.ttl)
+			p.freeze(r.below(2 * r.ttl))
 			r.log("%s is frozen until %.3fs", p.name, p.frozen.Seconds())
 		}
 	case 2:

@@ -66,10 +66,26 @@ func (p *rollPod) deliverTo(machine any, ev engine.Event) {
 		return
 	}
 	if p.r.now < p.frozen {
-		p.r.at(p.frozen, func() { p.deliverTo(machine, ev) })
+		p.missed = append(p.missed, func() { p.deliverTo(machine, ev) })
 		return
 	}
 	p.step(ev)
+}
+
+// freeze stops the process for a while; what it is told meanwhile comes in its
+// order when it wakes.
+func (p *rollPod) freeze(d time.Duration) {
+	p.frozen = max(p.frozen, p.r.now+d)
+	p.r.at(p.frozen, func() {
+		if p.r.now < p.frozen {
+			return // it was frozen anew
+		}
+		missed := p.missed
+		p.missed = nil
+		for _, deliver := range missed {
+			deliver()
+		}
+	})
 }
 
 func (p *rollPod) clock() engine.Now {

@@ -34,7 +34,9 @@ func (c *Cluster) network(ctx context.Context) error {
 			in("link", "set", "eth0", "up"),
 			// A way to the Services' addresses, which kube-proxy translates.
 			in("route", "add", "default", "via", Address),
-			n.inside("sysctl", "-qw", "net.ipv4.ip_forward=1"),
+			// Runtimes let a pod's nobody listen on any port; on the node's network
+			// (hostNetwork) the node says so.
+			n.inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.ip_unprivileged_port_start=0"),
 			[]string{"ip", "route", "add", n.Pods, "via", n.IP},
 		)
 	}

@@ -25,8 +25,14 @@ type Example struct {
 	// Works says what is seen of the work while a pod leads; it is called before
 	// the hand-over, with the leader, and after it, with the new one.
 	Works func(ctx context.Context, r *run, leader string) error
+	// Service is its name; empty: music.
+	Service string
 	// Move hands the lead over; nil: by the annotation of the Lease.
 	Move func(ctx context.Context, r *run, leader string) error
+	// Apply puts it on the cluster; nil: by kubectl apply -k.
+	Apply func(ctx context.Context, r *run, source string) error
+	// Last is what else is done with it in the end; nil: nothing.
+	Last func(ctx context.Context, r *run, source string) error
 }
 
 // All are those that are tried.
@@ -36,6 +42,13 @@ var All = []Example{
 	{Name: "state-file", Election: "state-file", Kind: "deployment/state-file", Selector: "app=state-file", Works: acts},
 	{Name: "statefulset", Election: "music", Kind: "statefulset/music", Selector: "app=music", Works: serves},
 	{Name: "job", Election: "import", Selector: "app=import", Works: completes},
+	{Name: "hostnetwork", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
+	// The network of the test cluster ignores policies: this shows only that
+	// they are taken, and what they do is seen elsewhere or nowhere.
+	{Name: "networkpolicy", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
+	{Name: "chart", Election: "music", Kind: "deployment/music", Selector: "app.kubernetes.io/name=music", Works: serves, Apply: installChart, Last: useChart},
+	{Name: "inject", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectFresh, Works: serves},
+	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves, Last: uninject},
 }
 
 // overlay names the images of the tests; everything else is as shipped.
@@ -58,7 +71,7 @@ type run struct {
 // Try applies the example, sees it work, hands over, sees it work on, and
 // deletes it.
 func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	r := &run{Example: e, c: c}
 	defer func() {
@@ -70,7 +83,11 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 		_, gone := c.Kubectl(ctx, "delete", "namespace", e.Name, "--timeout=110s")
 		err = errors.Join(err, gone)
 	}()
-	if err := r.apply(ctx, source); err != nil {
+	apply := e.Apply
+	if apply == nil {
+		apply = func(ctx context.Context, r *run, source string) error { return r.apply(ctx, source) }
+	}
+	if err := apply(ctx, r, source); err != nil {
 		return err
 	}
 	if e.Kind == "" {
@@ -98,6 +115,9 @@ func Try(ctx context.Context, c *cluster.Cluster, source string, e Example) (err
 	}
 	if err := e.Works(ctx, r, leader); err != nil {
 		return fmt.Errorf("after the hand-over: %w", err)
+	}
+	if e.Last != nil {
+		return e.Last(ctx, r, source)
 	}
 	return nil
 }
@@ -149,6 +169,13 @@ func (r *run) pods(ctx context.Context) ([]string, error) {
 	return strings.Fields(out), err
 }
 
+func (r *run) service() string {
+	if r.Service == "" {
+		return "music"
+	}
+	return r.Service
+}
+
 // annotate asks for a hand-over as an operator does who may not exec.
 func (r *run) annotate(ctx context.Context, leader string) error {
 	_, err := r.kubectl(ctx, "annotate", "lease", r.Election, "leader-elector.io/switchover-to="+leader+"/")
@@ -159,7 +186,7 @@ func (r *run) annotate(ctx context.Context, leader string) error {
 func (r *run) story(ctx context.Context) string {
 	var all strings.Builder
 	for _, args := range [][]string{
-		{"get", "pods,leases,endpointslices,jobs", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
+		{"get", "pods,leases,endpointslices,endpoints,jobs", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
 		{"logs", "-l", r.Selector, "--all-containers", "--prefix", "--tail=40"},
 	} {
 		out, err := r.kubectl(ctx, args...)

@@ -126,7 +126,7 @@ func (r *run) leadsTo(ctx context.Context, leader string) error {
 		if err != nil {
 			return err
 		}
-		ends, err := r.kubectl(ctx, "get", "endpointslices", "-l", "kubernetes.io/service-name=music", "-o", "jsonpath={.items[*].endpoints[*].addresses[*]}")
+		ends, err := r.kubectl(ctx, "get", "endpointslices", "-l", "kubernetes.io/service-name="+r.service(), "-o", "jsonpath={.items[*].endpoints[*].addresses[*]}")
 		if err == nil && ends != ip {
 			err = fmt.Errorf("the Service leads to %q, and the leader %s has %s", ends, leader, ip)
 		}
@@ -136,7 +136,7 @@ func (r *run) leadsTo(ctx context.Context, leader string) error {
 
 // curl asks the example's Service from a node.
 func (r *run) curl(ctx context.Context, args ...string) *exec.Cmd {
-	address, err := r.kubectl(ctx, "get", "service", "music", "-o", "jsonpath={.spec.clusterIP}")
+	address, err := r.kubectl(ctx, "get", "service", r.service(), "-o", "jsonpath={.spec.clusterIP}")
 	if err != nil {
 		address = "no-address"
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -30,6 +31,10 @@ const (
 	Stream = "stream-server:dev" // of deploy/examples
 	Worker = "worker:dev"
 )
+
+// Plugin is the kubectl plugin's program in the layout's folder: what runs it
+// puts that folder on the PATH.
+const Plugin = "kubectl-leader"
 
 // Dir is the folder of the layout. Each instance of the cluster has its own,
 // since what is in it is of the source that the instance was started from.
@@ -71,6 +76,8 @@ func Make(ctx context.Context, instance, source string, progress io.Writer) (str
 		func() error { return program(ctx, dir, Worker, source, "./deploy/examples/worker") },
 		func() error { return nginx(ctx, dir, progress) },
 		func() error { return sidecar(ctx, source, dir) },
+		func() error { return build(ctx, filepath.Join(dir, Plugin), filepath.Join(source, Plugin), ".") }, // of what other tests have compiled
+
 	} {
 		if err := make(); err != nil {
 			return "", err
@@ -93,10 +100,8 @@ func sidecar(ctx context.Context, source, dir string) error {
 func program(ctx context.Context, dir, name, module, pkg string) error {
 	at := "/" + filepath.Base(pkg)
 	out := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s: %w\n%s", pkg, err, said)
+	if err := build(ctx, out, module, pkg, "-trimpath"); err != nil {
+		return err
 	}
 	data, err := os.ReadFile(out)
 	if err != nil {
@@ -111,6 +116,17 @@ func program(ctx context.Context, dir, name, module, pkg string) error {
 		return err
 	}
 	return errors.Join(image.Store(dir, name, img), os.Remove(out))
+}
+
+// build builds a static program of one of our modules.
+func build(ctx context.Context, out, module, pkg string, flags ...string) error {
+	line := slices.Concat([]string{"build", "-C", module}, flags, []string{"-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg})
+	cmd := exec.CommandContext(ctx, "go", line...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s in %s: %w\n%s", pkg, module, err, said)
+	}
+	return nil
 }
 
 // key names what an image is made of, so that a change makes it anew.

