@@ -96,10 +96,10 @@ model: spin compiler ## Look through every state of the protocol's model, and se
 
 .PHONY: fuzz
 fuzz: ## Feed each reader of outside input with what nobody thought of (FUZZTIME=60s each)
-	@set -e; grep -rlE '^func Fuzz' --include=*_test.go internal cmd | while read -r file; do \
+	@set -e; grep -rlE '^func Fuzz' --include=*_test.go internal cmd kubectl-leader | while read -r file; do \
 	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9]*)\(.*/\1/p' "$$file"); do \
 	    echo "== $$target ($$(dirname "$$file"))"; \
-	    go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),60s); \
+	    go test -C "$$(dirname "$$file")" . -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),60s); \
 	  done; done
 
 .PHONY: mutants
