@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,14 +43,21 @@ func TestMutants(t *testing.T) {
 	if want == "" {
 		t.Skip("MUTANTS=1 plays them; it takes some minutes")
 	}
-	n := cmp.Or(os.Getenv("SIM_N"), "20000")
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("SIM_N"), "20000"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var rows []string
 	for _, m := range mutants {
 		if want != "1" && !strings.Contains(m.name, want) {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
-			byLaw, bySim := m.play(t, n)
+			most := n
+			if !m.world {
+				most /= 5 // the laws' own tests have to find it, and chance may
+			}
+			byLaw, bySim := m.play(t, strconv.Itoa(most))
 			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", m.name, m.law, cmp.Or(byLaw, "-"), cmp.Or(bySim, "-")))
 			t.Log(rows[len(rows)-1])
 			switch {
@@ -184,7 +192,7 @@ func firstOf(out string) string {
 // The table stands between these lines of the page.
 const tableBegins, tableEnds = "<!-- mutants -->", "<!-- /mutants -->"
 
-func writeTable(t *testing.T, page, n string, rows []string) {
+func writeTable(t *testing.T, page string, n int, rows []string) {
 	t.Helper()
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -195,7 +203,7 @@ func writeTable(t *testing.T, page, n string, rows []string) {
 	if !ok || !closed {
 		t.Fatalf("%s has no lines %s and %s", page, tableBegins, tableEnds)
 	}
-	table := fmt.Sprintf("\n%d mutants on %s, %s, %d cores, at most %s schedules each; all are killed.\n\n| mutant | law | killed by a test of the laws | killed by the simulation |\n| --- | --- | --- | --- |\n%s\n",
+	table := fmt.Sprintf("\n%d mutants on %s, %s, %d cores, at most %d schedules each, a fifth of that where no two leaders come of it at once; all are killed.\n\n| mutant | law | killed by a test of the laws | killed by the simulation |\n| --- | --- | --- | --- |\n%s\n",
 		len(rows), time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), n, strings.Join(rows, "\n"))
 	if err := os.WriteFile(page, []byte(before+tableBegins+table+tableEnds+after), 0o644); err != nil {
 		t.Fatal(err)
