@@ -62,6 +62,14 @@ func ofCandidates(r *record.Record, k *candidate.Candidate) []cluster.Need {
 			all = append(all, cluster.Need{Verb: verb, Resource: "pods", Namespace: ns})
 		}
 	}
+	// A flag without a value is on.
+	if events, set := k.Settings["events"]; set && events != "false" {
+		for _, ns := range slices.Compact([]string{r.Namespace, ns}) {
+			for _, verb := range []string{"create", "patch"} {
+				all = append(all, cluster.Need{Verb: verb, Resource: "events", Namespace: ns})
+			}
+		}
+	}
 	return all
 }
 
