@@ -24,10 +24,10 @@ var mutants = []mutant{
 		if !f.isRead {`},
 	}},
 	{name: "no seal: our annotation always counts", law: "2", world: true, edits: []edit{
-		{"record.go", `	return s != nil && r.Malformed == "" &&
+		{"record.go", ` &&
 		s.Lock == r.UID && s.Holder == r.Holder && s.Duration == r.Duration &&
 		s.Acquired.Equal(r.Acquired) && s.Renewed.Equal(r.Renewed) &&
-		s.Transitions == r.Transitions`, `	return s != nil && r.Malformed == ""`},
+		s.Transitions == r.Transitions`, ``},
 	}},
 	{name: "nonces repeat", law: "2", edits: []edit{{"machine.go", "\tm.nonces++\n", "\tm.nonces = m.nonces%3 + 1\n"}}},
 	{name: "trust counts from arrival", law: "3", world: true, edits: []edit{
@@ -185,7 +185,7 @@ var mutants = []mutant{
 		{"campaign.go", "\tcase rec.released():\n", "\tcase rec.Acceptance != nil && rec.Acceptance.By == m.cfg.ID:\n\t\treturn k.since\n\tcase rec.released():\n"},
 	}},
 	{name: "an acceptance breaks the seal", law: "15", edits: []edit{
-		{"record.go", "return s != nil && r.Malformed == \"\" &&", "return s != nil && r.Malformed == \"\" && r.Acceptance == nil &&"},
+		{"record.go", "return s != nil && !r.old && r.Malformed", "return s != nil && !r.old && r.Acceptance == nil && r.Malformed"},
 	}},
 	{name: "others do not hold off for the acceptor", law: "15", edits: []edit{
 		{"campaign.go", "return k.since + acceptorFirst", "return k.since"},

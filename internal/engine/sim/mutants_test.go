@@ -73,6 +73,13 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// The mutants are played seldom, so that each still fits the code is seen apart.
+func TestEveryMutantFitsTheCode(t *testing.T) {
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) { m.overlay(t) })
+	}
+}
+
 // play lays the mutant over the source and runs the tests.
 func (m mutant) play(t *testing.T, n string) (byLaw, bySim string) {
 	t.Helper()
