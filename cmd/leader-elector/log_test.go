@@ -19,7 +19,7 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z`), "TIME"},
 	{regexp.MustCompile(`https?://[\d.]+:\d+`), "SERVER"},
-	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HTTP"},
+	{regexp.MustCompile(`127\.\d+\.\d+\.\d+:\d+`), "HTTP"},
 	{regexp.MustCompile(`\bt-[a-z0-9]{10}\b`), "NAMESPACE"},
 	{regexp.MustCompile(`((?:previous_led|nobody_led|led)"?[=:]"?)[\dhm.µs]+s\b`), "${1}DURATION"},
 	{regexp.MustCompile(`(term"?[=:]"?)\d+`), "${1}TERM"},

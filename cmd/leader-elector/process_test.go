@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -66,15 +67,23 @@ func execute(t *testing.T, c testplane.Candidate, env, args []string) *process {
 	return start(t, exe, c, env, args)
 }
 
-// start is execute with another build of the program.
-func start(t *testing.T, exe string, c testplane.Candidate, env, args []string) *process {
+// vacant is where a program that will be started can listen. Each has a loopback
+// address of its own: on a common one the port may go to another program, or to
+// a client's connection, before it is used.
+func vacant(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.N(254), rand.N(256), 1+rand.N(254)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start is execute with another build of the program.
+func start(t *testing.T, exe string, c testplane.Candidate, env, args []string) *process {
+	t.Helper()
+	address := vacant(t)
 	args = append([]string{"--election=" + c.Election, "--ttl=4s", "--http=" + address}, args...)
 	k := &process{name: c.Pod, url: "http://" + address, cmd: exec.Command(exe, args...), log: &logBuffer{}, exited: make(chan struct{})}
 	k.cmd.Env = append(append(os.Environ(), asProgram+"=1"), env...)

@@ -160,12 +160,7 @@ func runs(t *testing.T, p *testplane.Plane, c testplane.Candidate, in place, dee
 
 func runsCommand(t *testing.T, p *testplane.Plane, c testplane.Candidate, in place, deeds string, args ...string) *runner {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := vacant(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -266,12 +266,7 @@ func TestALeadMovesAtOnceWhenTheAppDies(t *testing.T) {
 func TestAnAppThatHasAcceptedNothingDoesNotLead(t *testing.T) {
 	t.Parallel()
 	p := testplane.Get(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := vacant(t)
 	a := launch(t, p, testplane.Candidate{Namespace: p.Namespace(t), Pod: "a", Election: "music"}, "--new-lock=immediate", "--notify-url=http://"+address)
 	eventually(t, "a saying whom it waits for", func() bool {
 		return a.status(t).Ready && strings.Contains(a.status(t).Waiting, "has not accepted yet that it does not lead")

@@ -110,7 +110,7 @@ func shipped(t *testing.T, lock string) []Rule {
 }
 
 func TestALockWithoutAShippedRoleIsRefused(t *testing.T) {
-	if _, err := shippedRole(CandidateOptions{Lock: "configmaps"}); err == nil || !strings.Contains(err.Error(), "leases and endpoints") {
+	if _, err := shippedRole(CandidateOptions{Lock: "configmaps"}); err == nil || !strings.Contains(err.Error(), "leases, endpoints and endpoints+leases") {
 		t.Errorf("a lock of configmaps: %v", err)
 	}
 }
