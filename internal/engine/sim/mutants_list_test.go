@@ -226,7 +226,9 @@ var mutants = []mutant{
 	{name: "whoever has lost the lead leaves the question open", law: "proof", edits: []edit{
 		{"lead.go", "\tm.refuteAll()\n", ""},
 	}},
-	{name: "two locks: one is enough", law: "18", world: true, edits: []edit{
+	// Chance does not find it in 60,000 rolls: an Endpoints must be lost to 0.5, in
+	// the short while in which both are there.
+	{name: "two locks: one is enough", law: "18", edits: []edit{
 		{"pair.go", "if !ok1 || !ok2 || !p.leading {", "if ok1 = true; !ok1 || !ok2 || !p.leading {"},
 		{"pair.go", "case !a.leading && b.gate == \"\":", "case false:"},
 	}},
