@@ -68,6 +68,11 @@ func (v *injectView) look(namespace, name string) (*inject.Live, error) {
 		return nil, fmt.Errorf("the Service %s/%s was not looked at: %w", namespace, name, err)
 	}
 	live := &inject.Live{Selector: len(svc.Spec.Selector) > 0}
+	if live.Selector {
+		if err := v.settle(svc); err != nil {
+			return nil, err
+		}
+	}
 	for _, family := range svc.Spec.IPFamilies {
 		live.Families = append(live.Families, string(family))
 	}

@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"net/http"
@@ -150,4 +151,46 @@ func TestAClusterThatDoesNotAnswerIsANoteAndNoFault(t *testing.T) {
 	run(t, "/nowhere", "inject", "--local").wants(t, 2, "-f FILE is missing")
 	run(t, "/nowhere", "inject", "--local", "-f", "/nowhere").wants(t, 1, "/nowhere")
 	run(t, "/nowhere", "inject", "--local", "-f", s.file(radio), "--route=dns").wants(t, 2, `--route="dns"`)
+}
+
+// TestAServiceWhoseAddressesAreStillBeingWrittenIsWaitedFor: a controller that has
+// something to write would write it after the selector is gone.
+func TestAServiceWhoseAddressesAreStillBeingWrittenIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.object(3, "old-a")
+	s.object(4, "old-b")
+	s.must(http.MethodPost, s.core("/services"), object{"metadata": object{"name": "music"}, "spec": object{"selector": object{"app": "music"}, "ports": []object{{"port": 80, "targetPort": 8080}}}})
+	address := func(i int, name string) object {
+		return object{"addresses": []string{podAddress(i)}, "conditions": object{"ready": true}, "targetRef": object{"kind": "Pod", "namespace": s.ns, "name": name}}
+	}
+	slice := object{"metadata": object{"name": "music-x7k2p", "labels": object{"kubernetes.io/service-name": "music", "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
+		"addressType": "IPv4", "endpoints": []object{address(3, "old-a")}, "ports": []object{{"port": 8080}}}
+	s.must(http.MethodPost, s.slices(""), slice)
+
+	cmd := exec.Command(program("kubectl-leader"), "inject", "-f", s.file(radio), "--namespace="+s.ns)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+s.plane.Kubeconfig, "HOME="+t.TempDir())
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	errs, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(errs)
+	if !lines.Scan() || !strings.Contains(lines.Text(), "old-b is not ready") || strings.Contains(lines.Text(), "old-a") {
+		t.Fatalf("it says %q first", lines.Text())
+	}
+	slice["endpoints"] = []object{address(3, "old-a"), address(4, "old-b")}
+	s.must(http.MethodPatch, s.slices("/music-x7k2p"), slice)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "still") {
+			t.Error(lines.Text())
+		}
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), "music-x7k2p") {
+		t.Errorf("%v: it prints\n%s", err, out.String())
+	}
 }
