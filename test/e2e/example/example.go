@@ -31,6 +31,9 @@ type Example struct {
 	Move func(ctx context.Context, r *run, leader string) error
 	// Apply puts it on the cluster; nil: by kubectl apply -k.
 	Apply func(ctx context.Context, r *run, source string) error
+	// Alone says that a listener judges it, who would hear what others do to the
+	// machine meanwhile.
+	Alone bool
 	// Last is what else is done with it in the end; nil: nothing.
 	Last func(ctx context.Context, r *run, source string) error
 }
@@ -48,7 +51,7 @@ var All = []Example{
 	{Name: "networkpolicy", Election: "music", Kind: "deployment/music", Selector: "app=music", Works: serves},
 	{Name: "chart", Election: "music", Kind: "deployment/music", Selector: "app.kubernetes.io/name=music", Works: serves, Apply: installChart, Last: useChart},
 	{Name: "inject", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectFresh, Works: serves},
-	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Apply: injectLiving, Works: serves, Last: uninject},
+	{Name: "inject-living", Election: "nginx", Kind: "deployment/nginx", Selector: "app=nginx", Service: "nginx", Alone: true, Apply: injectLiving, Works: serves, Last: uninject},
 }
 
 // overlay names the images of the tests; everything else is as shipped.

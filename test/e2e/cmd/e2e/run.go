@@ -91,20 +91,26 @@ func (o options) part(name, list string, other ...string) bool {
 // tryExamples tries those that are part of this run, side by side, as each has
 // a namespace of its own and spends its time on waiting.
 func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) error {
-	var work sync.WaitGroup
 	faults := make([]error, len(example.All))
-	for i, e := range example.All {
-		if !o.part(e.Name, o.examples, o.faults, o.forms, o.docs) {
-			continue
+	try := func(i int, e example.Example) {
+		begun := time.Now()
+		if fault := example.Try(ctx, c, source(), e); fault != nil {
+			faults[i] = fmt.Errorf("the example %s does not work: %w", e.Name, fault)
+			return
 		}
-		work.Go(func() {
-			begun := time.Now()
-			if fault := example.Try(ctx, c, source(), e); fault != nil {
-				faults[i] = fmt.Errorf("the example %s does not work: %w", e.Name, fault)
-				return
+		fmt.Printf("example %-15s works, and goes on after a hand-over  (%.0f s)\n", e.Name, time.Since(begun).Seconds())
+	}
+	var work sync.WaitGroup
+	for _, alone := range []bool{true, false} {
+		for i, e := range example.All {
+			switch {
+			case e.Alone != alone || !o.part(e.Name, o.examples, o.faults, o.forms, o.docs):
+			case alone:
+				try(i, e)
+			default:
+				work.Go(func() { try(i, e) })
 			}
-			fmt.Printf("example %-15s works, and goes on after a hand-over  (%.0f s)\n", e.Name, time.Since(begun).Seconds())
-		})
+		}
 	}
 	work.Wait()
 	return errors.Join(append(faults, ctx.Err())...)
