@@ -88,8 +88,9 @@ func (o options) part(name, list string, other ...string) bool {
 	return !o.full && strings.Join(other, "") == ""
 }
 
-// tryExamples tries those that are part of this run, side by side, as each has
-// a namespace of its own and spends its time on waiting.
+// tryExamples tries those that are part of this run: one after the other where a
+// listener judges, then the rest side by side, as each has a namespace of its
+// own and spends its time on waiting.
 func (o options) tryExamples(ctx context.Context, c *cluster.Cluster) error {
 	faults := make([]error, len(example.All))
 	try := func(i int, e example.Example) {
